@@ -235,7 +235,7 @@ _THOUSANDS = re.compile(r"\bthousands?\b|[$€£]k\b|\bin k\b", re.IGNORECASE)
 
 
 def parse_case(text: str) -> Case:
-    """Read the labelled lines of a case.
+    r"""Read the labelled lines of a case.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def parse_case(text: str) -> Case:
 
     Examples
     --------
-    >>> case = parse_case("Metric: CVR\\nData: [4.1%, null, 3.8%] (last 3 weeks)")
+    >>> case = parse_case("Metric: CVR\nData: [4.1%, null, 3.8%] (last 3 weeks)")
     >>> case.values, case.unit, case.period
     ((4.1, None, 3.8), 'percent', 'week')
     """
@@ -378,14 +378,14 @@ def _unit(
     if unit in ("day", "hour"):
         return unit + "s", ""
     about = about.lower()
-    money = _MONEY.search(about)
-    if money and not re.search(r"\b(?:ratio|share|rate|retention|divided)\b", about):
-        codes = {"usd": "$", "dollars": "$", "gbp": "£", "eur": "€", "euros": "€"}
-        found = money.group().split()[-1]
-        return "money", codes.get(found, found if found in "$€£" else "")
     fractional = any("." in item for item in items)
     if max(map(abs, known)) <= 1 and fractional and not re.search(r"\bratio\b", about):
         return "rate", ""
+    money = _MONEY.search(about)
+    if money and not re.search(r"\b(?:ratio|share|rate|retention|divided|months|payback)\b", about):
+        codes = {"usd": "$", "dollars": "$", "gbp": "£", "eur": "€", "euros": "€"}
+        found = money.group().split()[-1]
+        return "money", codes.get(found, found if found in "$€£" else "")
     if re.search(r"\bin percent\b|^[^(]*\(%|\bin %", about):
         return "percent", ""
     for word in ("days", "hours"):
