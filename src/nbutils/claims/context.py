@@ -1,0 +1,179 @@
+"""The output as the verifier sees it: sections, sentences, cues, and the periods they name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from nbutils.claims import grammar
+from nbutils.claims.source import _MONTH_NAME, _QUARTER, Series, Source, stems
+
+_SECTION = re.compile(
+    r"^[ \t>#*_]*(analysis|summary|recommended actions?|recommendations?|action|next steps?|urgency)"
+    r"[ \t*_]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_STOP = re.compile(r"[.!?](?=[\s\"')*]|$)|\n+|(?<=\s)/(?=\s)")
+_UP = (
+    r"rose|rises?|risen|rising|increas\w+|climb\w*|grew|grows?|grown|growing|growth|up|higher|"
+    r"jump\w*|surg\w+|soar\w*|added|gain(?:ed|s|ing)?|above|plus|more|wider|widen\w*|longer|"
+    r"lengthen\w*|rise|extra|additional|increase|upward"
+)
+_DOWN = (
+    r"fell|falls?|fallen|falling|declin\w+|decreas\w+|drop\w*|down|lower|lowered|slid|slides?|"
+    r"slipp\w+|slip|shr[aiu]nk\w*|sank|sunk|plung\w+|tumbl\w+|los[st]|loses?|losing|loss|below|"
+    r"minus|fewer|less|narrow\w*|shorter|shorten\w*|reduc\w+|dip\w*|cut|under|beneath|downward"
+)
+_DIRECTION = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b", re.IGNORECASE)
+_STRONG = re.compile(
+    r"\b(?:(?P<up>rose|risen|rises|rising|increased?|increases|climb(?:ed|s)?|grew|grown|grows|"
+    r"jump(?:ed|s)?|surged|up|higher|rise)|"
+    r"(?P<down>fell|fallen|falls|falling|fall|declin(?:ed|es|e)|decreas(?:ed|es|e)|drop(?:ped|s)?|"
+    r"down|lower|slid|slipped|shrank|sank|plunged|tumbled|dipped))\b",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(r"\b(?:not|never|no|without|neither|nor|n't|instead of|rather than)\b|n't\b")
+_CLAUSE = re.compile(r"[;:]|\b(?:but|while|whereas|although|though|however|then|yet)\b")
+_FIRST_LAST = re.compile(
+    r"\b(?P<which>first|last|final|latest|previous|past|recent|earlier|opening|closing|most recent)"
+    r"(?: (?P<count>\d{1,2}|[a-z]+))?(?: (?:weekly|monthly|quarterly|daily|full))? "
+    r"(?P<noun>days?|weeks?|months?|quarters?|years?|cohorts?|periods?|values?|readings?)\b"
+    r"|\b(?P<which2>first|last) (?P<count2>two|three|four|five|six|seven|eight)\b",
+)
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_ORDINAL = re.compile(
+    rf"\b({'|'.join(_ORDINALS[1:])}) (?:day|week|month|quarter|year|cohort|period|value)\b"
+)
+_EACH = re.compile(r"^[^.;]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quarter|year)\b")
+
+
+@dataclass(slots=True)
+class Operand:
+    """A number with its exact value, and when it was (an index, half-way for a mean)."""
+
+    value: float
+    printed: float
+    time: float | None
+    series: Series | None
+    note: str
+
+
+@dataclass(slots=True)
+class Sentence:
+    """One sentence of the output with the periods it names and the levels found in it."""
+
+    start: int
+    end: int
+    section: str
+    text: str
+    low: str
+    index: int
+    windows: list[tuple[int, int]] = field(default_factory=list)
+    marks: list[tuple[int, int, int, int]] = field(default_factory=list)
+    levels: list[tuple[int, Operand]] = field(default_factory=list)
+    words: frozenset[str] = frozenset()
+
+
+def sentences(text: str, source: Source, marks: list[grammar.Label]) -> list[Sentence]:
+    """Split a text at full stops and line ends; a heading opens a section."""
+    heads = [(m.start(), m[1].lower()) for m in _SECTION.finditer(text)]
+    edges = sorted({0, len(text), *(m.end() for m in _STOP.finditer(text)), *(h[0] for h in heads)})
+    found: list[Sentence] = []
+    head, mark, section = 0, 0, "analysis"
+    for start, end in zip(edges, edges[1:], strict=False):
+        while head < len(heads) and heads[head][0] <= start:
+            name = heads[head][1]
+            section = "urgency" if name == "urgency" else "action"
+            section = "analysis" if name in ("analysis", "summary") else section
+            head += 1
+        chunk = text[start:end]
+        if not chunk.strip():
+            continue
+        own = []
+        while mark < len(marks) and marks[mark].start < end:
+            own.append(marks[mark])
+            mark += 1
+        sentence = Sentence(start, end, section, chunk, chunk.lower(), len(found))
+        _periods(sentence, own, source)
+        sentence.words = stems(chunk[:1500])
+        found.append(sentence)
+    return found
+
+
+def _periods(sentence: Sentence, marks: list[grammar.Label], source: Source) -> None:
+    """Fill the windows [low, high) of periods that a sentence names."""
+    count = source.n
+    if not count or not source.case:
+        return
+    for mark in marks[:20]:
+        if mark.noun not in (source.case.period or mark.noun, "cohort", "period"):
+            continue
+        for low, high in mark.groups:
+            if 1 <= low <= high <= count:
+                _add(sentence, mark.start, mark.end, low - 1, high)
+    low_text = sentence.low
+    for match in _FIRST_LAST.finditer(low_text):
+        _first_last(sentence, match, count)
+    for match in _ORDINAL.finditer(low_text):
+        i = _ORDINALS.index(match[1])
+        if i < count:
+            _add(sentence, sentence.start + match.start(), sentence.start + match.end(), i, i + 1)
+    if source.names:
+        for name, start, end in _named(sentence.text):
+            i = source.names.get(name, source.names.get(name.split()[0], -1))
+            if i >= 0:
+                _add(sentence, sentence.start + start, sentence.start + end, i, i + 1)
+
+
+def _named(text: str) -> list[tuple[str, int, int]]:
+    found = [(m[1].lower(), m.start(), m.end()) for m in _MONTH_NAME.finditer(text)]
+    for m in _QUARTER.finditer(text):
+        found.append((f"q{m[1]}" + (f" {m[2]}" if m[2] else ""), m.start(), m.end()))
+    return found
+
+
+def _add(sentence: Sentence, start: int, end: int, low: int, high: int) -> None:
+    sentence.windows.append((low, high))
+    sentence.marks.append((start, end, low, high))
+
+
+def _first_last(sentence: Sentence, match: re.Match[str], count: int) -> None:
+    which = match["which"] or match["which2"]
+    word = match["count"] or match["count2"] or ""
+    size = int(word) if word.isdigit() else int(grammar.SPELLED.get(word, 1 if not word else 0))
+    if not 0 < size <= count:
+        return
+    first = which in ("first", "opening", "earlier")
+    if which == "previous" and not word:
+        low, high = count - 2, count - 1
+    else:
+        low, high = (0, size) if first else (count - size, count)
+    start, end = sentence.start + match.start(), sentence.start + match.end()
+    _add(sentence, start, end, max(low, 0), high)
+
+
+def direction(sentence: Sentence, start: int, end: int, strong: bool = False) -> int:
+    """+1 or -1 if the words around a number say up or down, else 0."""
+    pattern = _STRONG if strong else _DIRECTION
+    after = sentence.low[end - sentence.start : end - sentence.start + 34]
+    near = re.match(
+        r"[ ,)(]*(?:percentage points? |points? |percent )?(?:in relative terms |or more )?"
+        r"(?P<w>lower|higher|fewer|less|more|down|up|below|above|drop|rise|fall|increase|decline|"
+        r"decrease|growth|reduction|loss|shorter|longer|under|over)\b(?! or )",
+        after,
+    )
+    if near and not after.lstrip(" ,)(").startswith("or more"):
+        word = near["w"]
+        return 1 if re.fullmatch(_UP + "|over", word) else -1
+    before = sentence.low[max(0, start - sentence.start - 110) : start - sentence.start]
+    cuts = [m.end() for m in _CLAUSE.finditer(before)]
+    clause = before[cuts[-1] :] if cuts else before
+    matches = list(pattern.finditer(clause))
+    if not matches or _NEGATED.search(clause[max(0, matches[-1].start() - 25) : matches[-1].end()]):
+        return 0
+    return 1 if matches[-1]["up"] else -1
+
+
+def per_period(sentence: Sentence, end: int) -> bool:
+    """Whether "a week", "per month" follows a number."""
+    return bool(_EACH.match(sentence.low[end - sentence.start :][:40]))
