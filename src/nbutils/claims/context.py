@@ -177,3 +177,48 @@ def direction(sentence: Sentence, start: int, end: int, strong: bool = False) ->
 def per_period(sentence: Sentence, end: int) -> bool:
     """Whether "a week", "per month" follows a number."""
     return bool(_EACH.match(sentence.low[end - sentence.start :][:40]))
+
+
+_MODAL = re.compile(
+    r"\b(?:should|would|will|shall|could|might|may|must|can|if|once|when|whenever|unless|whether|"
+    r"until|target\w*|aim\w*|goal|at least|pass mark|threshold|let|expect\w*|otherwise|"
+    r"only if|provided|ship|keep|adopt)\b"
+)
+_PAST = re.compile(
+    r"\b(?:was|were|had|has been|have been|has (?:already )?\w+ed|have (?:already )?\w+ed|fell|rose|"
+    r"dropped|declined|averaged|went|stood|brought|lost|gained|grew|climbed|is now|are now|has "
+    r"(?:fallen|risen|grown|dropped)|have (?:fallen|risen|grown)|slipped|converted|reached)\b"
+)
+_PROPOSES = re.compile(
+    r"\b(?:we (?:should|recommend|propose|suggest|need to|will|could)|i (?:recommend|propose|suggest)|"
+    r"should (?:be|aim|test|try|set|run|cut|raise|launch|roll|keep|offer)|recommend(?:ed|ation)?|"
+    r"aim(?:ing)? (?:for|at)|target(?:s|ing)? (?:of|a|an|is|are|for|at|below|above)|"
+    r"let us|let's|the goal|success (?:is|means|criterion))\b"
+)
+_IMPERATIVE = re.compile(
+    r"^[\s*\-\u2022\d.)>]*(?:test|run|launch|keep|roll|offer|ship|cut|raise|set|send|move|try|pause|"
+    r"restore|revert|switch|split|measure|compare|hold|give|ask|call|start|stop|show|limit|reduce|"
+    r"increase|allocate|schedule|invest|focus|prioriti[sz]e|introduce|adopt|target|aim|re-?check|"
+    r"monitor|review|consider|extend|assign|pull|put|plan)\b",
+    re.IGNORECASE,
+)
+_PART_END = re.compile(r"[;:]|, (?:and|but|so) |\bbut\b|\bwhile\b|\u2014")
+
+
+def proposes(sentence: Sentence, start: int) -> bool:
+    """Whether the clause around a number proposes, sets a target or a condition.
+
+    In the action section a number counts as proposed unless its clause tells what was; elsewhere
+    only where the words say that something is to be done.
+    """
+    at = start - sentence.start
+    left = [m.end() for m in _PART_END.finditer(sentence.low, max(0, at - 160), at)]
+    right = _PART_END.search(sentence.low, at)
+    clause = sentence.low[left[-1] if left else max(0, at - 160) : right.start() if right else at + 120]
+    if sentence.section == "action":
+        return not _PAST.search(clause) or bool(_MODAL.search(clause))
+    if sentence.section == "urgency" and not _PROPOSES.search(clause):
+        return False
+    if _PROPOSES.search(clause[: at - (left[-1] if left else max(0, at - 160)) + 1]):
+        return not _PAST.search(clause)
+    return bool(_IMPERATIVE.match(sentence.text)) and not _PAST.search(sentence.low)

@@ -44,13 +44,13 @@ _TIMES = {
     "double": 2.0,
     "doubled": 2.0,
     "doubles": 2.0,
+    "triples": 3.0,
     "doubling": 2.0,
     "triple": 3.0,
     "tripled": 3.0,
     "trebled": 3.0,
     "quadrupled": 4.0,
     "halved": 0.5,
-    "halves": 0.5,
     "halving": 0.5,
 }
 _MAGNITUDE = {
@@ -92,7 +92,7 @@ _TAIL = re.compile(
     r"|[ \u00a0-]?(?:percentage[ -]points?|percent(?:age)?[ -]points?|per ?cent(?! points?)"
     r"|percent|pp|ppts?|p\.p\.|basis points?|bps?)(?![A-Za-z])"
     r"|[ -]?(?:fold)\b|[ ]?[x×](?![A-Za-z0-9])|[ -]times?\b"
-    r"|[ \u00a0-](?:points?|pts?)\b"
+    r"|[ \u00a0-](?:(?:extra|full|further|more|whole|fewer|other|odd|lost) )?(?:points?|pts?)\b"
     r"|[ \u00a0]?(?:USD|EUR|GBP|dollars?|euros?|pounds?)\b|[ ]?[€£$](?!\d)"
     r"|[ \u00a0-](?:(?:full|more|straight|consecutive|calendar|whole|weekly|daily|monthly|"
     r"quarterly|quiet|flat|stable|steady|single|further|good|low|high|"
@@ -377,9 +377,9 @@ def _scale_unit(tail: re.Match[str] | None) -> tuple[float, str]:
         return scale, "%"
     if raw in ("x", "×", "fold") or raw.startswith("time"):
         return scale, "x"
-    if raw.startswith(("point", "pt")):
-        return scale, "points"
     word = raw.split()[-1].rstrip("s")
+    if word in ("point", "pt"):
+        return scale, "points"
     if word in PERIOD_WORDS:
         return scale, word
     return scale, "money"

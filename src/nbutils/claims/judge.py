@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nbutils.claims import grammar, levels, pairs
-from nbutils.claims.context import Operand, Sentence, direction, per_period, sentences
+from nbutils.claims import amounts, changes, durations, grammar, levels, statistics
+from nbutils.claims.changes import show
+from nbutils.claims.context import Operand, Sentence, direction, proposes, sentences
 from nbutils.claims.grammar import Span
 from nbutils.claims.levels import factor, inside, scaled
 from nbutils.claims.pairs import Pair
@@ -17,27 +17,28 @@ from nbutils.claims.verdict import Claim
 _NOUN = (
     "loss|drop|gain|rise|fall|increase|decrease|decline|change|growth|lift|jump|reduction|"
     "improvement|deterioration|cut|slide|dip|step|move|difference|gap|swing|uplift|slip|erosion|"
-    "advance|climb|worsening|shortfall|widening"
+    "advance|climb|worsening|shortfall|widening|lead|range|spread|band|total"
 )
 _CHANGE_BEFORE = re.compile(
-    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:{_NOUN})(?: is| was)?(?: of|,|:)?|"
-    r"\b(?:fell|rose|risen|dropped|gained|lost|declined|increased|decreased|grew|grown|slid|shed|"
-    r"added|climbed|shrank|jumped|slipped|fallen|lose|loses|gains|falls|rises|improved|worsened))"
+    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:{_NOUN})s?(?: is| was| were|, or)?"
+    r"(?: of|,|:)?|\b(?:fell|rose|risen|dropped|gained|lost|declined|increased|decreased|grew|grown|"
+    r"slid|shed|added|climbed|shrank|jumped|slipped|fallen|lose|loses|gains|falls|rises|improved|"
+    r"worsened|steps of))"
     r"(?: a| the| further| another| full| total)?"
     r"(?: about| around| roughly| some| nearly| almost| only| just| more than| at least| over|"
     r" under| approximately| less than| close to| up to)* ?[~-]?$"
 )
 _CHANGE_AFTER = re.compile(
-    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|worse|"
-    rf"slower|faster|shorter|longer|cheaper|dearer|extra|of a point|{_NOUN})\b"
+    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|worse|apart|"
+    rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|under|over|of a point|too|{_NOUN})\b"
 )
-_OR_BEFORE = re.compile(r"(?:\(|\bor|,|=|\bequals|, i\.e\.|that is|which is)(?: \w+)? ?~?$")
-_LEVEL_BEFORE = re.compile(
-    r"\b(?:from|to|at|was|is|were|are|averag\w+|mean|between|stood|reached|hit|in|against|of|than|"
-    r"with)(?: about| around| roughly| only| just| still)? ?~?$"
+_CARRY = re.compile(r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$")
+_LIST = re.compile(r"^(?:,? (?:and |then |and then |and now |and finally )?)$")
+_FUNCTION = frozenset(
+    "a an and or but of in to the from is was are were at per each every since after before until "
+    "while with by for as on so then over under against again now more less higher lower above below "
+    "apart between both during where when which that than out all".split()
 )
-_ODDS = re.compile(r"\bodds\b")
-_CHANCE = re.compile(r"\b(?:probability|chance|chances|likelihood|likely)\b")
 
 
 @dataclass(slots=True)
@@ -57,13 +58,6 @@ class Work:
         return True
 
 
-def show(value: float) -> str:
-    """A number for a derivation: up to four significant digits, no exponent."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.4g}"
-
-
 class Judge:
     """Reads one output against one source."""
 
@@ -74,7 +68,8 @@ class Judge:
         self.sentences = sentences(output, source, marks)
         self.works = self._works(grammar.spans(output, marks))
         self.used: list[Pair] = []
-        self.counts: list[tuple[float, str]] = []
+        self.settled: list[Work] = []
+        self.regression = statistics.regression(self)
 
     def _works(self, spans: list[Span]) -> list[Work]:
         works, at = [], 0
@@ -82,25 +77,41 @@ class Judge:
             while at + 1 < len(self.sentences) and self.sentences[at].end <= span.start:
                 at += 1
             works.append(Work(span, self.sentences[at]))
+        for left, right in zip(works[-2::-1], works[:0:-1], strict=False):
+            self._carry(left.span, right.span)
         return works
+
+    def _carry(self, left: Span, right: Span) -> None:
+        """Give "1.2 and 1.6 points" the unit of its last item."""
+        if left.unit or right.unit not in ("pp", "points", "%") or left.currency:
+            return
+        gap = self.output[left.end : right.start]
+        if len(gap) < 24 and _CARRY.match(gap) and left.decimals == right.decimals:
+            left.unit = right.unit
 
     def run(self) -> list[Claim]:
         """Levels first, then changes between them, then what follows from the changes."""
         for work in self.works:
-            self.level(work)
+            if proposes(work.sentence, work.span.start):
+                work.settle("proposal", self.kind(work), "part of a proposal")
+        self.groups()
+        for work in self.works:
+            if not work.verdict:
+                self.level(work)
         for work in self.works:
             if not work.verdict:
                 self.change(work)
+            if work.verdict:
+                self.settled.append(work)
         for work in self.works:
             if not work.verdict:
                 self.rest(work)
+                self.settled.append(work)
         return [
             Claim(w.span.start, w.span.end, w.span.text, w.verdict, w.kind, w.derivation)
             for w in self.works
             if w.verdict != "drop"
         ]
-
-    # ------------------------------------------------------------------ levels
 
     def context(self, work: Work) -> tuple[str, str]:
         """The words of the sentence before and after a number."""
@@ -110,234 +121,284 @@ class Judge:
             s.low[work.span.end - s.start : work.span.end - s.start + 40],
         )
 
-    def says_change(self, work: Work) -> bool:
-        """Whether the words next to a number make it a change rather than a level."""
-        if work.span.sign and work.span.unit in ("%", ""):
-            return True
-        before, after = self.context(work)
-        return bool(_CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after))
-
     def before(self, sentence: Sentence) -> Sentence | None:
         """The sentence before, if any."""
         return self.sentences[sentence.index - 1] if sentence.index else None
 
-    def level(self, work: Work) -> bool:
+    def says_change(self, work: Work) -> bool:
+        """Whether the words next to a number make it a change rather than a level."""
+        if work.span.sign and work.span.unit in ("%", "", "money"):
+            return True
+        before, after = self.context(work)
+        return bool(_CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after))
+
+    # ------------------------------------------------------------------ levels
+
+    def groups(self) -> None:
+        """Lists, ranges and from-to moves are read as a whole."""
+        works = [w for w in self.works if not w.verdict]
+        i = 0
+        while i < len(works) - 1:
+            j = i
+            while j + 1 < len(works) and j - i < 14 and self._listed(works[j], works[j + 1]):
+                j += 1
+            if j - i >= 2:
+                self._list(works[i : j + 1])
+            elif i + 1 < len(works):
+                self._two(works[i], works[i + 1])
+            i = max(j, i + 1)
+
+    def _listed(self, a: Work, b: Work) -> bool:
+        gap = self.output[a.span.end : b.span.start]
+        return len(gap) < 12 and a.span.unit == b.span.unit and bool(_LIST.match(gap))
+
+    def _list(self, items: list[Work]) -> None:
+        for series in self.source.series:
+            by = factor(items[0].span, series.unit)
+            if by is None or self.says_change(items[0]) or items[0].span.unit in ("points", "pp"):
+                continue
+            indexes = levels.listed(series, [scaled(w.span, by) for w in items])
+            if indexes is None:
+                continue
+            for work, operand in zip(items, levels.points(series, indexes), strict=False):
+                if inside(operand.value, scaled(work.span, by)):
+                    self._is_level(work, operand, by)
+                else:
+                    text = f"the list runs through {operand.note}, which is {show(operand.value)}"
+                    work.settle("contradicted", "level", text)
+            return
+        self._steps(items)
+
+    def _steps(self, items: list[Work]) -> None:
+        """A list of successive changes: "losses of 0.2, 0.5 and 0.8 points"."""
+        unit = self.source.case.unit if self.source.case else ""
+        in_points = {"rate": 100.0, "percent": 1.0}.get(unit, 1.0)
+        for series in self.source.series:
+            by = self.factor(items[0].span, series)
+            tries = {in_points} if items[0].span.unit in ("pp", "points") else {1 / (by or 1.0), in_points}
+            for scale in tries:
+                stepped = changes.step_series(series, scale)
+                indexes = levels.listed(stepped, [w.span.interval() for w in items])
+                if indexes is None:
+                    continue
+                for work, index in zip(items, indexes, strict=True):
+                    value = stepped.values[index] or 0.0
+                    ok = inside(value, work.span.interval())
+                    text = f"step into period {index + 2} is {show(value)}"
+                    work.settle("supported" if ok else "contradicted", "point change", text)
+                return
+
+    def _two(self, a: Work, b: Work) -> None:
+        gap = self.output[a.span.end : b.span.start].lower()
+        if a.sentence is not b.sentence or len(gap) > 40:
+            return
+        left = self.context(a)[0]
+        if levels._FROM.search(left) and levels._TO.match(gap):
+            self._move(a, b)
+        elif levels._JOIN.match(gap) and (gap.strip() != "or" and gap.strip() != "and" or levels._BETWEEN.search(left)):
+            self._range(a, b)
+
+    def _move(self, a: Work, b: Work) -> None:
+        """ "From A to B": a later value, and the direction that the verb says."""
+        for series in self.source.series:
+            by_a, by_b = factor(a.span, series.unit), factor(b.span, series.unit)
+            if by_a is None or by_b is None:
+                by_a = by_b = by_a or by_b
+            if by_a is None or by_b is None:
+                continue
+            found = levels.move(series, scaled(a.span, by_a), scaled(b.span, by_b))
+            if not found or (series.main and not self._plausible(a, b, found, series)):
+                continue
+            for work, index, by in ((a, found[0], by_a), (b, found[1], by_b)):
+                operand = levels.point(series, index)
+                if operand:
+                    self._is_level(work, operand, by)
+            self._directed(a, b)
+            return
+
+    def _plausible(self, a: Work, b: Work, found: tuple[int, int], series: Series) -> bool:
+        """Periods tied to the two numbers, if any, must be those of the move."""
+        for work, index in ((a, found[0]), (b, found[1])):
+            tied = [low for low, high in levels.attached(work.sentence, work.span) if high - low == 1]
+            if tied and index not in tied and index + 1 not in tied:
+                return False
+        return True
+
+    def _directed(self, a: Work, b: Work) -> None:
+        if a.operand is None or b.operand is None:
+            return
+        sign = direction(a.sentence, a.span.start, a.span.start, strong=True)
+        moved = b.operand.value - a.operand.value
+        if sign and moved * sign < 0:
+            text = f"{show(a.operand.value)} to {show(b.operand.value)} goes the other way"
+            a.settle("contradicted", a.kind, text)
+            b.settle("contradicted", b.kind, text)
+
+    def _range(self, a: Work, b: Work) -> None:
+        for series in self.source.series:
+            by = factor(b.span, series.unit)
+            if by is None or a.span.sign:
+                continue
+            found = levels.ranged(series, scaled(a.span, by), scaled(b.span, by))
+            if found:
+                for work, index in zip((a, b), found, strict=True):
+                    operand = levels.point(series, index)
+                    if operand:
+                        self._is_level(work, operand, by)
+                return
+
+    def _is_level(self, work: Work, operand: Operand, by: float) -> None:
+        operand.printed = work.span.value * by * (work.span.sign or 1)
+        work.operand = operand
+        work.sentence.levels.append((work.span.start, operand))
+        work.sentence.levels.sort(key=lambda item: item[0])
+        kind = "money" if work.span.unit == "money" else "level"
+        work.settle("supported", kind, f"{operand.note}: {show(operand.value)}")
+
+    def level(self, work: Work) -> None:
         """Try to read a number as a level; leaves the verdict open if it is none."""
         span = work.span
         if span.unit in ("pp", "x", "part") or self.says_change(work):
-            return False
+            return
+        if self.regression and statistics.statistic(self, work):
+            return
         for series in self.source.series:
-            by = factor(span, series.unit)
-            if by is None or (span.spelled and not span.unit):
+            by = self.factor(span, series)
+            if by is None:
                 continue
-            wanted = scaled(span, by)
-            operand = self.find_level(work, series, wanted)
+            operand = levels.find(self, work, series, scaled(span, by))
             if operand:
-                if work.verdict:
-                    return True
-                operand.printed = span.value * by * (span.sign or 1)
-                work.operand = operand
-                work.sentence.levels.append((span.start, operand))
-                kind = "money" if span.unit == "money" else "level"
-                return work.settle("supported", kind, f"{operand.note}: {show(operand.value)}")
+                self._is_level(work, operand, by)
+                return
+        self.literal(work)
+
+    def factor(self, span: Span, series: Series) -> float | None:
+        """`levels.factor`, with the scale of a series in thousands."""
+        by = factor(span, series.unit)
+        case = self.source.case
+        if by is not None and series.main and case and case.scale != 1 and span.value >= case.scale:
+            return by / case.scale
+        return by
+
+    def literal(self, work: Work) -> bool:
+        """A number repeated from the input, where it is said of the same thing."""
+        span = work.span
+        unit = self.source.case.unit if self.source.case else ""
+        for literal in self.source.literals:
+            if not self._repeats(work, literal):
+                continue
+            by = factor(span, unit) if unit in ("rate", "percent") else 1.0
+            if by is not None and span.unit in ("%", "", "money"):
+                value = span.value * by * (span.sign or 1)
+                note = f"the input says {literal.span.text}"
+                work.operand = Operand(value, value, None, None, note)
+                if span.decimals or span.unit:
+                    work.sentence.levels.append((span.start, work.operand))
+                    work.sentence.levels.sort(key=lambda item: item[0])
+            kind = "level" if span.unit == "%" else self.kind(work)
+            return work.settle("supported", kind, f"the input says {literal.span.text}")
         return False
 
-    def find_level(self, work: Work, series: Series, wanted: tuple[float, float]) -> Operand | None:
-        """The value, mean or extreme that a number repeats."""
-        sentence = work.sentence
-        before = self.before(sentence)
-        if series.main or len(series.values) == self.source.n:
-            if levels.MEAN.search(sentence.low):
-                for operand in levels.means(sentence, before, self.source, series):
-                    if inside(operand.value, wanted):
-                        return operand
-            tied = levels.attached(sentence, work.span)
-            named = [i for w in (tied or sentence.windows) for i in range(*w)]
-            for operand in levels.points(series, named):
-                if inside(operand.value, wanted):
-                    return operand
-        for operand in levels.points(series, self.outward(series)):
-            if inside(operand.value, wanted):
-                return operand
-        if series.main:
-            for operand in levels.means(sentence, before, self.source, series):
-                if inside(operand.value, wanted):
-                    return operand
-        return None
+    def restated(self, work: Work) -> bool:
+        """A number that the text has already derived."""
+        span = work.span
+        for other in self.settled:
+            if other.verdict == "supported" and other.kind not in ("level", "duration"):
+                if same(span, other.span) and (span.unit or span.value > 12):
+                    text = f"restates {other.span.text}: {other.derivation}"
+                    work.operand = other.operand
+                    return work.settle("supported", other.kind, text)
+        return False
 
     @staticmethod
-    def outward(series: Series) -> list[int]:
-        """All indexes, the ends first: an unlabelled value most often names an end."""
-        n = len(series.values)
-        return [0, n - 1, *range(1, n - 1)] if n > 1 else [0]
+    def _repeats(work: Work, literal: Literal) -> bool:
+        """Whether a number is the input's, and for small or bare ones said of the same thing."""
+        span = work.span
+        if same(span, literal.span):
+            plain = not span.unit and span.value <= 12 and not span.decimals
+            return not plain or bool(literal.words & work.sentence.words)
+        bare = not span.unit or not literal.span.unit
+        if not bare or abs(span.value - literal.span.value) > 1e-9 * span.value:
+            return False
+        return not span.spelled and bool(literal.words & work.sentence.words)
 
     # ------------------------------------------------------------------ changes
-
-    def candidates(self, work: Work) -> Iterator[Pair]:
-        """Pairs a change may be about, those bound most closely first."""
-        sentence = work.sentence
-        yield from pairs.explicit(sentence, work.span.start)
-        yield from pairs.labelled(sentence, self.source)
-        yield from self.used[::-1]
-        before = self.before(sentence)
-        if before:
-            yield from pairs.explicit(before, work.span.start)
-            yield from pairs.labelled(before, self.source)
-        yield from pairs.ends(self.source)
-        yield from pairs.best_split(self.source)
-        for k in self.source.splits:
-            yield from pairs.split(self.source.main, k, self.source.n) if self.source.main else ()
-        yield from pairs.extremes(self.source)
-        if pairs.says_step(sentence.low):
-            yield from pairs.steps(self.source)[:2]
-        for series in self.source.series[1:]:
-            yield from pairs.ends(self.source, series)
 
     def change(self, work: Work) -> bool:
         """Try to read a number as a change in points, percent or the metric's own unit."""
         span, unit = work.span, self.source.case.unit if self.source.case else ""
-        if span.unit == "pp" or (span.unit == "points" and unit in ("rate", "percent")):
-            return self.points(work, 100.0 if unit == "rate" else 1.0)
-        if span.unit == "points":
-            return self.points(work, 1.0)
+        if self.regression and statistics.statistic(self, work):
+            return True
+        in_points = {"rate": 100.0, "percent": 1.0}.get(unit, 1.0)
+        if span.unit in ("pp", "points"):
+            return changes.judge_change(self, work, "point change", in_points)
         if span.unit == "%":
-            return self.percent(work)
+            if changes.judge_change(self, work, "relative change", 0.0):
+                return True
+            if unit in ("rate", "percent") and self.says_change(work):
+                return changes.confusion(self, work, in_points)
+            return False
+        if span.unit in ("", "money", "day", "hour") and not span.spelled:
+            if changes.native(self, work):
+                return True
+            bare = span.unit == "" and unit in ("rate", "percent") and (
+                self.says_change(work) or span.noun in _FUNCTION or not span.noun
+            )
+            return bare and changes.judge_change(self, work, "point change", in_points)
         return False
 
-    def points(self, work: Work, by: float) -> bool:
-        """Judge a change in points."""
-        wanted = work.span.interval()
-        sign = work.span.sign or direction(work.sentence, work.span.start, work.span.end)
-        wrong = ""
-        for pair in self.candidates(work):
-            for value in self.variants(pair, work, by):
-                if inside(abs(value), wanted):
-                    text = f"{show(pair.b.value)} - {show(pair.a.value)} ({pair.bound})"
-                    if sign and value * sign < 0 and self.strict(work):
-                        wrong = wrong or text
-                        continue
-                    self.used.append(pair)
-                    return work.settle("supported", "point change", text)
-        if wrong:
-            return work.settle("contradicted", "point change", f"the other direction: {wrong}")
-        return work.settle("unsupported", "point change", "no change in the input gives this")
-
-    def strict(self, work: Work) -> bool:
-        """Whether the direction is said by a word that cannot mean better or worse."""
-        return bool(
-            work.span.sign
-            or direction(work.sentence, work.span.start, work.span.end, strong=True)
-        )
-
-    def variants(self, pair: Pair, work: Work, by: float) -> Iterator[float]:
-        """The change of a pair as computed exactly, as printed, and per period."""
-        exact = pair.diff * by
-        yield exact
-        yield (pair.b.printed - pair.a.printed) * by
-        if per_period(work.sentence, work.span.end) or re.search(
-            r"\b(?:pace|average|each|every|steady|per)\b", self.context(work)[0]
-        ):
-            if pair.span:
-                yield exact / pair.span
-
-    def percent(self, work: Work) -> bool:
-        """Judge a percent that is a relative change, or points written as percent."""
-        wanted = work.span.interval()
-        sign = work.span.sign or direction(work.sentence, work.span.start, work.span.end)
-        wrong = ""
-        for pair in self.candidates(work):
-            for a, b in ((pair.a.value, pair.b.value), (pair.a.printed, pair.b.printed)):
-                if a == 0:
-                    continue
-                value = (b - a) / abs(a) * 100
-                if inside(abs(value), wanted):
-                    text = f"({show(b)} - {show(a)}) / {show(a)} = {value:+.1f}%"
-                    text += f", printed as {work.span.text}"
-                    if sign and value * sign < 0 and self.strict(work):
-                        wrong = wrong or text
-                        continue
-                    self.used.append(pair)
-                    return work.settle("supported", "relative change", text)
-        if wrong:
-            return work.settle("contradicted", "relative change", f"the other direction: {wrong}")
-        return False
-
-    # ------------------------------------------------------------------ counts and the rest
+    # ------------------------------------------------------------------ everything else
 
     def rest(self, work: Work) -> bool:
         """Counts, money, durations, shares, statistics, literals; then the final verdict."""
-        if self.literal(work) or self.count(work) or self.duration(work):
+        span = work.span
+        if self.restated(work) or self.literal(work) or amounts.count(self, work) or durations.duration(self, work):
             return True
-        if work.span.unit == "%" and self.confusion(work):
+        if span.unit == "x" and amounts.ratio(self, work):
             return True
-        if work.span.spelled and not work.span.unit:
+        if amounts.noise(self, work) or amounts.derive(self, work):
+            return True
+        named = span.decimals and span.text in self.source.text
+        if named or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")
-        if work.sentence.section == "action":
-            return work.settle("proposal", self.kind(work), "")
+        if span.unit in ("x", "part") and not re.search(r"\d", span.text):
+            return work.settle("unchecked", self.kind(work), "no operands found for it")
+        bound = changes.strong(self, work) if span.unit in ("pp", "points", "%") else []
+        if bound and self.says_change(work):
+            text = changes.explain(bound[0], self._value(bound[0], span), self._by(span), work)
+            return work.settle("contradicted", self.kind(work), f"expected: {text}")
         return work.settle("unsupported", self.kind(work), "not in the input and not derivable")
+
+    def _by(self, span: Span) -> float:
+        unit = self.source.case.unit if self.source.case else ""
+        return 0.0 if span.unit == "%" else {"rate": 100.0}.get(unit, 1.0)
+
+    def _value(self, pair: Pair, span: Span) -> float:
+        by = self._by(span)
+        if by:
+            return pair.diff * by
+        return pair.diff / abs(pair.a.value) * 100 if pair.a.value else 0.0
 
     def kind(self, work: Work) -> str:
         """The kind of a number by its unit alone."""
         unit = work.span.unit
-        by_unit = {"pp": "point change", "points": "point change", "%": "relative change",
-                   "money": "money", "x": "ratio", "part": "share"}
+        by_unit = {
+            "pp": "point change",
+            "points": "point change",
+            "%": "relative change",
+            "money": "money",
+            "x": "ratio",
+            "part": "share",
+        }
         if unit in by_unit:
             return by_unit[unit]
         if unit:
             return "duration"
         return "level" if work.span.decimals else "count"
 
-    def confusion(self, work: Work) -> bool:
-        """Points written as percent."""
-        unit = self.source.case.unit if self.source.case else ""
-        if unit not in ("rate", "percent"):
-            return False
-        by = 100.0 if unit == "rate" else 1.0
-        wanted = work.span.interval()
-        for pair in self.candidates(work):
-            if any(inside(abs(v), wanted) for v in self.variants(pair, work, by)):
-                return work.settle(
-                    "unit_confusion", "relative change",
-                    f"{show(pair.a.value)} to {show(pair.b.value)} is {show(abs(pair.diff) * by)} "
-                    f"points, not percent",
-                )
-        return False
-
-    def literal(self, work: Work) -> bool:
-        """A number repeated from the input."""
-        for literal in self.source.literals:
-            if same(work.span, literal.span):
-                return work.settle("supported", self.kind(work), f"the input says {literal.span.text}")
-        return False
-
-    def count(self, work: Work) -> bool:
-        """People or money affected: the cohort times a change."""
-        case = self.source.case
-        if not case or case.cohort is None or work.span.unit not in ("", "money"):
-            return False
-        by = {"rate": 1.0, "percent": 0.01}.get(case.unit, 1.0)
-        wanted = work.span.interval()
-        for pair in self.candidates(work):
-            value = abs(pair.diff) * by * case.cohort
-            if inside(value, wanted):
-                kind = "money" if work.span.unit == "money" else "count"
-                return work.settle(
-                    "supported", kind, f"{show(case.cohort)} x {show(abs(pair.diff))} = {show(value)}"
-                )
-        return False
-
-    def duration(self, work: Work) -> bool:
-        """Periods counted."""
-        n = self.source.n
-        case = self.source.case
-        if not case or work.span.unit != case.period:
-            return False
-        ok = {n, n - 1, *(n - k for k in self.source.splits), *self.source.splits}
-        if work.span.value in ok:
-            return work.settle("supported", "duration", "")
-        return False
-
 
 def same(a: Span, b: Span) -> bool:
-    """Whether two numbers are the same number in the same unit."""
-    return abs(a.value - b.value) < 1e-9 and a.unit == b.unit
+    """Whether two numbers are the same number in the same unit, hedges allowed for."""
+    if a.unit != b.unit and not (a.unit in ("pp", "points") and b.unit in ("pp", "points")):
+        return False
+    return abs(a.value - b.value) <= 1e-9 * max(1.0, abs(a.value))

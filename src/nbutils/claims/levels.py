@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from nbutils.claims.context import Operand, Sentence
 from nbutils.claims.grammar import Span
 from nbutils.claims.pairs import mean, point
 from nbutils.claims.source import Series, Source
 
-MEAN = re.compile(r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall level)\b")
-OTHERS = re.compile(r"\b(?:other|others|rest|remaining|ordinary|either side|around it|everything)\b")
+if TYPE_CHECKING:
+    from nbutils.claims.judge import Judge, Work
+
+MEAN = re.compile(r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall|usual|norm\w*)\b")
+_MEAN_NEAR = re.compile(r"\b(?:averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was|,|:)?)(?: \w+){0,3} ?~?$")
+OTHERS = re.compile(
+    r"\b(?:other|others|rest|remaining|ordinary|either side|around it|everything|outside|elsewhere|"
+    r"without|apart from|except|excluding|usual|normal|weekdays?|working)\b"
+)
 SPLIT = re.compile(
-    r"\b(?:before|after|since|then|until|through|earlier|later|previous|from|now|once|pre|post|old|"
-    r"new|up to|against|prior)\b"
+    r"\b(?:before|after|since|then|until|through|earlier|later|previous|from|now|once|prior|first|"
+    r"last|up to|against|half|halves|average\w*|mean|means|level|around)\b"
 )
-_ATTACHED_AFTER = re.compile(r"^[ ,(]{0,2}(?:in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
-_ATTACHED_BEFORE = re.compile(
-    r"^(?:'s)?[ ]?(?:[:(=,]|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|read|"
+_AFTER = re.compile(r"^[ ,(]{0,2}(?:in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
+_BEFORE = re.compile(
+    r"^(?:'s)?[ ]?(?:[:(=,]|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|"
     r"came back to|, at|being|to|has|shows?|stands at|closed at|ended at|were at)?[ (]{0,2}"
-    r"(?:only |just |still |about |~|also )?$"
+    r"(?:only |just |still |about |~|also |back at |alone at )?$"
 )
+_HIGH = re.compile(r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$")
+_LOW = re.compile(r"\b(?:lowest|low|trough|bottom\w*|minimum|min|worst)(?: (?!\d)\w+){0,2},? ?\(?$")
+_FROM = re.compile(r"\bfrom(?: about| roughly| around| a| an| the| some)* ?~?$")
+_TO = re.compile(
+    r"^(?: in [^,.;()]{3,24}?)?,?(?: down| up| back| all the way| only| just)? ?"
+    r"(?:to|until|→|->|-->|and ended at|through to)(?: about| only| just| roughly| around)? ?~?$"
+)
+_BETWEEN = re.compile(r"\bbetween(?: about)? ?~?$")
+_JOIN = re.compile(r"^ ?(?:-|\u2013|\u2014|to|and|or) ?$")
 
 
 def factor(span: Span, unit: str) -> float | None:
@@ -30,23 +47,24 @@ def factor(span: Span, unit: str) -> float | None:
     if unit == "rate":
         if own == "%":
             return 0.01
-        return 1.0 if own == "" and not span.spelled and span.value <= 1 else None
+        return 1.0 if own == "" and not span.spelled and span.value <= 1 and span.decimals else None
     if unit == "percent":
         if own == "%":
             return 1.0
         return 1.0 if own == "" and not span.spelled else None
+    if span.spelled:
+        return 1.0 if unit[:-1] == own else None
     if unit == "money":
-        return 1.0 if own in ("money", "") and not span.spelled else None
+        return 1.0 if own in ("money", "") else None
     if unit in ("days", "hours"):
         return 1.0 if own in ("", unit[:-1]) else None
-    return 1.0 if own in ("", "points") else None
+    return 1.0 if own in ("", "points", "money") else None
 
 
 def scaled(span: Span, by: float) -> tuple[float, float]:
     """The interval of a number in a series' unit."""
     low, high = span.interval()
-    sign = span.sign or 1
-    return (low * by, high * by) if sign > 0 else (-high * by, -low * by)
+    return (low * by, high * by) if span.sign >= 0 else (-high * by, -low * by)
 
 
 def inside(value: float, interval: tuple[float, float]) -> bool:
@@ -60,33 +78,37 @@ def attached(sentence: Sentence, span: Span) -> list[tuple[int, int]]:
     for start, end, low, high in sentence.marks:
         if span.end <= start <= span.end + 14:
             gap = sentence.low[span.end - sentence.start : start - sentence.start]
-            if _ATTACHED_AFTER.match(gap):
+            if _AFTER.match(gap):
                 found.append((low, high))
         elif end <= span.start <= end + 20:
             gap = sentence.low[end - sentence.start : span.start - sentence.start]
-            if _ATTACHED_BEFORE.match(gap):
+            if _BEFORE.match(gap):
                 found.append((low, high))
     return found
 
 
-def windows_for_means(sentence: Sentence, before: Sentence | None, source: Source) -> Iterator[tuple[int, int]]:
+def windows_for_means(
+    sentence: Sentence, before: Sentence | None, source: Source
+) -> Iterator[tuple[int, int]]:
     """Windows whose mean a sentence may speak of: those it names, then those around changes."""
     n = source.n
-    named = sentence.windows or (before.windows if before else [])
     for low, high in sentence.windows:
         if high - low > 1:
             yield low, high
-    for low, high in named:
+    for low, high in sentence.windows or (before.windows if before else []):
         yield from ((0, low), (low, n), (high, n), (0, high))
     for k in source.splits:
         yield from ((0, k), (k, n), (k + 1, n))
     yield 0, n
-    if before:
-        for low, high in before.windows:
-            yield from ((low, high), (0, low), (low, n), (high, n))
+    if n > 3 and "half" in sentence.low or "halves" in sentence.low:
+        yield from ((0, n // 2), (n - n // 2, n))
+    for low, high in before.windows if before else []:
+        yield from ((low, high), (0, low), (low, n), (high, n))
 
 
-def means(sentence: Sentence, before: Sentence | None, source: Source, series: Series) -> Iterator[Operand]:
+def means(
+    sentence: Sentence, before: Sentence | None, source: Source, series: Series
+) -> Iterator[Operand]:
     """Means that a sentence may speak of."""
     seen = set()
     for low, high in windows_for_means(sentence, before, source):
@@ -100,24 +122,152 @@ def means(sentence: Sentence, before: Sentence | None, source: Source, series: S
 
 
 def others(sentence: Sentence, before: Sentence | None, series: Series) -> Iterator[Operand]:
-    """Means of what remains without the periods named, or without the one that stands out."""
+    """Means of what remains without the periods named, or without those that stand out."""
     known = [i for i, v in enumerate(series.values) if v is not None]
     if len(known) < 3:
         return
     by_value = sorted(known, key=lambda i: series.values[i] or 0.0)
-    left_out = [{i for w in s.windows for i in range(*w)} for s in (sentence, before) if s]
-    left_out += [{by_value[-1]}, {by_value[0]}, {by_value[0], by_value[-1]}]
-    left_out += [set(by_value[-2:]), set(by_value[:2]), set(by_value[-3:]), set(by_value[:3])]
-    for out in left_out:
-        kept = [series.values[i] or 0.0 for i in known if i not in out]
-        if out and kept:
-            value = sum(kept) / len(kept)
-            yield Operand(value, value, None, series, f"mean of the other {len(kept)} periods")
+    named = [{i for w in s.windows for i in range(*w)} for s in (sentence, before) if s]
+    out = [*named, *(named[:1] and [named[0] | named[-1]])]
+    for k in range(1, min(len(known) // 2, 6) + 1):
+        out += [set(by_value[-k:]), set(by_value[:k])]
+    out.append({by_value[0], by_value[-1]})
+    for left_out in out:
+        kept = [series.values[i] or 0.0 for i in known if i not in left_out]
+        picked = [series.values[i] or 0.0 for i in known if i in left_out]
+        for group, what in ((kept, "the other"), (picked, "those")):
+            if left_out and group and kept:
+                value = sum(group) / len(group)
+                yield Operand(value, value, None, series, f"mean of {what} {len(group)} periods")
 
 
-def points(series: Series, indexes: Iterator[int] | range | list[int]) -> Iterator[Operand]:
+def points(series: Series, indexes: Iterable[int]) -> Iterator[Operand]:
     """Values of some periods as operands."""
     for i in indexes:
         operand = point(series, i)
         if operand:
             yield operand
+
+
+def first_inside(found: Iterable[Operand], wanted: tuple[float, float]) -> Operand | None:
+    """The first operand in an interval."""
+    return next((o for o in found if inside(o.value, wanted)), None)
+
+
+# --------------------------------------------------------------------------- one number
+
+
+def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) -> Operand | None:
+    """The value, mean or extreme that a number repeats, read from the words around it."""
+    sentence, source = work.sentence, judge.source
+    before = judge.before(sentence)
+    left, _ = judge.context(work)
+    if len(series.values) == source.n:
+        tied = attached(sentence, work.span)
+        single = [low for low, high in tied if high - low == 1]
+        named = [i for w in (tied or sentence.windows) for i in range(*w)]
+        if MEAN.search(sentence.low):
+            operand = first_inside(means(sentence, before, source, series), wanted)
+            if operand:
+                return operand
+        operand = first_inside(points(series, named), wanted)
+        if operand:
+            return operand
+        if single and _bound_elsewhere(work, series, single, wanted):
+            return None
+        if _MEAN_NEAR.search(left):
+            return None
+    extreme = _extreme(left, series)
+    if extreme is not None and series.main:
+        named_extremes = _window_extremes(sentence, before, source, series)
+        return first_inside([*extreme, *named_extremes], wanted)
+    operand = first_inside(points(series, outward(series)), wanted)
+    if operand is None and series.main and SPLIT.search(sentence.low):
+        operand = first_inside(means(sentence, before, source, series), wanted)
+    return operand
+
+
+def _bound_elsewhere(
+    work: Work, series: Series, single: list[int], wanted: tuple[float, float]
+) -> bool:
+    """Whether a number tied to one period contradicts that period's value."""
+    named = {i for w in work.sentence.windows for i in range(*w)}
+    near = {i - 1 for i in single} if "from" in work.sentence.low else set()
+    return first_inside(points(series, sorted(named | near)), wanted) is None
+
+
+def _extreme(left: str, series: Series) -> list[Operand] | None:
+    known = [i for i, v in enumerate(series.values) if v is not None]
+    pick = max if _HIGH.search(left) else min if _LOW.search(left) else None
+    if pick is None or not known:
+        return None
+    # the best may be the highest or the lowest, depending on the metric
+    both = {pick(known, key=lambda i: series.values[i] or 0.0)}
+    if re.search(r"\b(?:best|worst|record|top|bottom)\b", left[-30:]):
+        both |= {f(known, key=lambda i: series.values[i] or 0.0) for f in (max, min)}
+    return list(points(series, sorted(both)))
+
+
+def _window_extremes(
+    sentence: Sentence, before: Sentence | None, source: Source, series: Series
+) -> Iterator[Operand]:
+    """Highest and lowest values of the windows that a sentence may speak of."""
+    for low, high in windows_for_means(sentence, before, source):
+        inner = [i for i in range(max(low, 0), min(high, source.n)) if series.at(i) is not None]
+        if inner:
+            for pick in (max, min):
+                yield from points(series, [pick(inner, key=lambda i: series.values[i] or 0.0)])
+
+
+def outward(series: Series) -> list[int]:
+    """All indexes, the ends first: an unlabelled value most often names an end."""
+    n = len(series.values)
+    return [0, n - 1, *range(1, n - 1)] if n > 1 else [0]
+
+
+# --------------------------------------------------------------------------- lists and ranges
+
+
+def listed(series: Series, intervals: list[tuple[float, float]]) -> list[int] | None:
+    """Where a list of three or more numbers runs through a series: the index of each item.
+
+    An alignment that fits all items but one is a list with one wrong number; it is returned too.
+    """
+    size, n = len(intervals), len(series.values)
+    best, hits = None, 0
+    for start in range(n - size + 1):
+        fit = 0
+        for k, wanted in enumerate(intervals):
+            value = series.values[start + k]
+            fit += value is not None and inside(value, wanted)
+        if fit > hits:
+            best, hits = list(range(start, start + size)), fit
+    return best if best is not None and hits >= max(size - 1, 2) else None
+
+
+def ranged(
+    series: Series, low: tuple[float, float], high: tuple[float, float]
+) -> tuple[int, int] | None:
+    """Indexes of the lowest and highest value of some stretch that spans exactly this range."""
+    values = series.values
+    n = len(values)
+    for size in range(min(n, 40), 1, -1):
+        for start in range(n - size + 1):
+            known = [i for i in range(start, start + size) if values[i] is not None]
+            if len(known) < 2:
+                continue
+            small = min(known, key=lambda i: values[i] or 0.0)
+            large = max(known, key=lambda i: values[i] or 0.0)
+            if inside(values[small] or 0.0, low) and inside(values[large] or 0.0, high):
+                return small, large
+    return None
+
+
+def move(
+    series: Series, a: tuple[float, float], b: tuple[float, float]
+) -> tuple[int, int] | None:
+    """Indexes of a move from one value to a later one: the ends first, then any, earliest first."""
+    n = len(series.values)
+    starts = [i for i in range(n) if (v := series.at(i)) is not None and inside(v, a)]
+    ends = [i for i in range(n - 1, -1, -1) if (v := series.at(i)) is not None and inside(v, b)]
+    return next(((i, j) for i in starts for j in ends if i < j), None)

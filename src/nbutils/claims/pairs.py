@@ -144,6 +144,23 @@ def ends(source: Source, series: Series | None = None) -> list[Pair]:
     return [Pair(first, last, "first to last")] if first and last else []
 
 
+def literal_pairs(source: Source, words: frozenset[str], unit: str) -> Iterator[Pair]:
+    """Neighbouring numbers of one clause of the input that speaks of the same thing."""
+    previous = None
+    for literal in source.literals[:200]:
+        span = literal.span
+        if previous and previous.clause == literal.clause and previous.span.unit == span.unit:
+            overlap = literal.words & words
+            if span.unit in ("", unit, "%", "money") and not span.spelled and overlap:
+                by = 0.01 if span.unit == "%" and unit == "rate" else 1.0
+                a, b = (
+                    Operand(s.value * by, s.value * by, None, None, "the input")
+                    for s in (previous.span, span)
+                )
+                yield Pair(a, b, "side by side in the input")
+        previous = literal
+
+
 def extremes(source: Source) -> list[Pair]:
     """Lowest and highest value, each against the last, and against each other."""
     series = source.main

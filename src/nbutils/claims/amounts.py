@@ -1,0 +1,266 @@
+"""Amounts: people and money affected, shares, ratios, durations, statistics."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nbutils.claims import changes, pairs
+from nbutils.claims.changes import CHANCE, show
+from nbutils.claims.grammar import Span
+from nbutils.claims.levels import inside
+from nbutils.claims.source import Literal
+
+if TYPE_CHECKING:
+    from nbutils.claims.judge import Judge, Work
+
+_NOISE = re.compile(
+    r"\b(?:chance|noise|noisy|standard errors?|standard deviation|random|margin|luck|sampling|"
+    r"wander|expected|expect|binomial|scatter|fluctuat\w+)\b"
+)
+_TOTAL = re.compile(r"\b(?:total|all|altogether|together|over|since|cumulative\w*|sum|in|across)\b")
+
+
+@dataclass(slots=True)
+class Amount:
+    """An operand of a free derivation: ``unit`` is ``share``, ``number``, ``money`` or ``x``."""
+
+    value: float
+    unit: str
+    note: str
+
+
+def count(judge: Judge, work: Work) -> bool:
+    """People or money affected: the cohort times a change that the text speaks of."""
+    case = judge.source.case
+    span = work.span
+    if not case or case.cohort is None or span.unit not in ("", "money"):
+        return False
+    by = {"rate": 1.0, "percent": 0.01, "money": case.scale}.get(case.unit, 1.0)
+    wanted = span.interval()
+    bound = [*changes.strong(judge, work), *judge.used[::-1], *changes.medium(judge, work)]
+    for pair in bound:
+        for value in changes.values(pair, work, by):
+            total = abs(value) * case.cohort
+            if inside(total, wanted):
+                text = f"{show(case.cohort)} x {show(abs(value))} = {show(total)}"
+                return work.settle("supported", _kind(span), f"{text} ({pair.bound})")
+    for _, operand in work.sentence.levels:
+        for value in (operand.value, operand.printed):
+            if inside(value * by * case.cohort, wanted):
+                text = f"{show(case.cohort)} x {show(value * by)} = {show(value * by * case.cohort)}"
+                return work.settle("supported", _kind(span), text)
+    return False
+
+
+def _kind(span: Span) -> str:
+    return "money" if span.unit == "money" else "count"
+
+
+# --------------------------------------------------------------------------- free derivations
+
+
+def operands(judge: Judge, work: Work) -> list[Amount]:
+    """Amounts that the sentence and its neighbour state, the cohort, and what the input ties in."""
+    case = judge.source.case
+    unit = case.unit if case else ""
+    found: list[Amount] = []
+    first = max(0, work.sentence.index - 2)
+    for other in judge.settled[::-1]:
+        if other.sentence.index < first or len(found) >= 12:
+            break
+        if other is not work and other.verdict == "supported":
+            amount = as_amount(other, unit)
+            if amount:
+                found.append(amount)
+    if case and case.cohort is not None:
+        found.append(Amount(case.cohort, "money" if case.cohort_currency else "number", "cohort"))
+    words = work.sentence.words
+    near = [lit for lit in judge.source.literals[:200] if lit.words & words and not lit.span.spelled]
+    found += [_literal(lit, unit) for lit in near[:14] if lit.span.unit in ("", "%", "money", "pp")]
+    return found
+
+
+def as_amount(work: Work, unit: str) -> Amount | None:
+    """A settled claim as an operand."""
+    span = work.span
+    if work.operand is not None and unit in ("rate", "percent") and span.unit != "money":
+        by = 1.0 if unit == "rate" else 0.01
+        if work.operand.series is None or work.operand.series.unit in ("rate", "percent"):
+            own = 1.0 if work.operand.series and work.operand.series.unit == "rate" else by
+            return Amount(work.operand.value * own, "share", span.text)
+    if span.unit == "%" or span.unit == "pp" or (span.unit == "points" and unit in ("rate", "percent")):
+        return Amount(span.value / 100, "share", span.text)
+    if span.unit == "money":
+        return Amount(span.value, "money", span.text)
+    if span.unit in ("", "points"):
+        return Amount(span.value, "number", span.text)
+    return None
+
+
+def _literal(literal: Literal, unit: str) -> Amount:
+    span = literal.span
+    if span.unit in ("%", "pp") or (unit == "rate" and span.value < 1 and span.decimals):
+        value = span.value / 100 if span.unit in ("%", "pp") else span.value
+        return Amount(value, "share", span.text)
+    return Amount(span.value, "money" if span.unit == "money" else "number", span.text)
+
+
+def results(a: Amount, b: Amount, n: int) -> Iterator[tuple[float, str, str]]:
+    """What two amounts give together: value, unit and how."""
+    if a.unit == b.unit:
+        yield a.value + b.value, a.unit, f"{a.note} + {b.note}"
+        yield abs(a.value - b.value), a.unit, f"{a.note} - {b.note}"
+        for x, y in ((a, b), (b, a)):
+            if y.value:
+                yield x.value / y.value, "x", f"{x.note} / {y.note}"
+        return
+    for x, y in ((a, b), (b, a)):
+        if x.unit == "share":
+            yield x.value * y.value, y.unit, f"{x.note} of {y.note}"
+            if x.value:
+                yield y.value / x.value, y.unit, f"{y.note} / {x.note}"
+        elif x.unit == "number" and y.unit == "money":
+            yield x.value * y.value, "money", f"{x.note} x {y.note}"
+            if x.value:
+                yield y.value / x.value, "money", f"{y.note} / {x.note}"
+
+
+def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
+    """Two amounts of the same passage give the number, and hardly another would by chance.
+
+    Any pair under any operation would accept a third of all wrong percents, so the results that
+    lie near the printed number are counted: where they cover more than ``chance`` of what might
+    have stood there, a match is no evidence.
+    """
+    span = work.span
+    unit, by = _target(judge, span)
+    if not unit:
+        return False
+    low, high = (edge * by for edge in span.interval())
+    near: set[float] = set()
+    hit: tuple[float, str] | None = None
+    amounts = operands(judge, work)
+    for value, how in _combinations(amounts, unit, judge.source.n):
+        if 0.6 * low <= value <= 1.5 * high:
+            near.add(round(value, 9))
+            if hit is None and low <= value <= high:
+                hit = value, how
+    if hit is None or len(near) * (high - low) > chance * max(high, 1e-12):
+        return False
+    kind = {"share": "share", "x": "ratio", "money": "money"}.get(unit, judge.kind(work))
+    if span.unit == "%" or span.unit == "part":
+        kind = "share"
+    elif span.unit in ("pp", "points"):
+        kind = "point change"
+    return work.settle("supported", kind, f"{hit[1]} = {show(hit[0] / by)}, printed as {span.text}")
+
+
+def _combinations(amounts: list[Amount], unit: str, n: int) -> Iterator[tuple[float, str]]:
+    for size in (2, 3, 4, 5):
+        # "14, 11 and 3: 28 in all": the sum of the amounts named last
+        last = [a for a in amounts[:size] if a.unit == unit]
+        if len(last) == size:
+            yield sum(a.value for a in last), " + ".join(a.note for a in last)
+    for i, a in enumerate(amounts):
+        if a.unit == unit and n > 2:
+            yield a.value / (n - 1), f"{a.note} / {n - 1} steps"
+            yield a.value / n, f"{a.note} / {n} periods"
+            yield a.value * n, f"{a.note} x {n} periods"
+        if a.unit == "share" and unit == "share":
+            yield 1 - a.value, f"100% - {a.note}"
+        for b in amounts[i + 1 :]:
+            for value, own, how in results(a, b, n):
+                if own == unit or (unit == "share" and own == "x"):
+                    yield value, how
+                if own == "x" and unit == "share":
+                    yield abs(value - 1), f"{how} - 1"
+
+
+def _target(judge: Judge, span: Span) -> tuple[str, float]:
+    """The unit in which a printed number is derived, and the factor into it."""
+    case = judge.source.case
+    rate = case is not None and case.unit in ("rate", "percent")
+    if span.unit == "%" or span.unit == "pp" or (span.unit == "points" and rate):
+        return "share", 0.01
+    if span.unit == "part":
+        return "share", 1.0
+    if span.unit in ("money", "x"):
+        return span.unit, 1.0
+    if span.unit == "":
+        return ("share" if rate and span.decimals and span.value <= 1 else "number"), 1.0
+    if span.unit == "points":
+        return "number", 1.0
+    return "", 1.0
+
+
+# --------------------------------------------------------------------------- ratios and noise
+
+
+def ratio(judge: Judge, work: Work) -> bool:
+    """Times, twice, doubled, halved: two bound operands in that proportion."""
+    span = work.span
+    low, high = span.interval()
+    if span.text.lower().startswith(("doubl", "halv", "tripl", "trebl", "quadr", "twice")):
+        low, high = _word_interval(span)
+    bound = [*changes.strong(judge, work), *changes.medium(judge, work)]
+    for pair in [*bound, *changes.weak(judge, work)]:
+        for a, b in ((pair.a.value, pair.b.value), (pair.b.value, pair.a.value)):
+            if a and b and low <= b / a <= high:
+                text = f"{show(b)} / {show(a)} = {show(b / a)}"
+                return work.settle("supported", "ratio", f"{text} ({pair.bound})")
+    return False
+
+
+def _word_interval(span: Span) -> tuple[float, float]:
+    value = span.value
+    if span.hedge == "nearly":
+        return 0.8 * value, 1.001 * value
+    if span.hedge in ("over", "just over", "at least"):
+        return 0.999 * value, 1.6 * value
+    wide = 0.15 if span.hedge == "about" else 0.1
+    return (1 - wide) * value, (1 + wide) * value
+
+
+def noise(judge: Judge, work: Work) -> bool:
+    """Sampling noise of a rate from the cohort size: one or two standard errors."""
+    case = judge.source.case
+    if not case or not case.cohort or case.unit not in ("rate", "percent"):
+        return False
+    before = judge.before(work.sentence)
+    if not _NOISE.search(work.sentence.low) and not (before and _NOISE.search(before.low)):
+        return False
+    main = judge.source.main
+    level = main.mean(0, judge.source.n) if main else None
+    if level is None:
+        return False
+    share = level if case.unit == "rate" else level / 100
+    if not 0 < share < 1:
+        return False
+    error = math.sqrt(share * (1 - share) / case.cohort)
+    low, high = work.span.interval()
+    by = {"pp": 100.0, "points": 100.0, "%": 100.0, "": case.cohort}.get(work.span.unit)
+    if by is None:
+        return False
+    for text, factor in _errors(judge):
+        value = error * factor * by
+        # the share that enters the formula is itself rounded: allow a fiftieth
+        if low - 0.02 * value <= value <= high + 0.02 * value:
+            return work.settle(
+                "supported", "statistic",
+                f"{text} at {show(100 * share)}% and {show(case.cohort)} = {show(value)}",
+            )
+    return False
+
+
+def _errors(judge: Judge) -> Iterator[tuple[str, float]]:
+    n = judge.source.n
+    for z, name in ((1.0, "one standard error"), (1.96, "1.96 errors"), (2.0, "two errors")):
+        yield name, z
+        yield f"{name} of a difference", z * math.sqrt(2)
+        yield f"{name} of the mean of {n}", z / math.sqrt(max(n, 1))
+        for k in range(1, n):
+            yield f"{name} of {k} against {n - k} periods", z * math.sqrt(1 / k + 1 / (n - k))

@@ -1,0 +1,223 @@
+"""Changes: points, percent and the metric's own unit, recomputed from bound operands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nbutils.claims import pairs
+from nbutils.claims.context import Sentence, direction, per_period
+from nbutils.claims.levels import factor, inside
+from nbutils.claims.pairs import Pair
+from nbutils.claims.source import Series, Source
+
+if TYPE_CHECKING:
+    from nbutils.claims.judge import Judge, Work
+
+_PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|steps?|rate of)\b")
+_GAP = re.compile(r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b")
+_STEPS = re.compile(r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|a week|successive|one before)\b")
+_BETTER = re.compile(
+    r"\b(?:better|worse|improv\w+|worsen\w*|deteriorat\w+|gain\w*|los[st]\w*|loses?|loss)\b"
+)
+# a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
+CHANCE = 0.08
+
+
+def strong(judge: Judge, work: Work) -> list[Pair]:
+    """Pairs that the sentence itself names."""
+    sentence = work.sentence
+    found = pairs.explicit(sentence, work.span.start)
+    return found + list(pairs.labelled(sentence, judge.source))
+
+
+def medium(judge: Judge, work: Work) -> list[Pair]:
+    """Pairs that the text has just spoken of, and first to last."""
+    before = judge.before(work.sentence)
+    found = judge.used[:-5:-1] if work.sentence.section == "analysis" else judge.used[::-1]
+    if before:
+        found = found + pairs.explicit(before, before.end)[:3]
+        if not pairs.explicit(work.sentence, work.span.start):
+            found += list(pairs.labelled(before, judge.source))
+    found += pairs.ends(judge.source)
+    if pairs.says_step(work.sentence.low):
+        found += pairs.steps(judge.source)[:1]
+    if _STEPS.search(work.sentence.low) and judge.source.main:
+        found += pairs.steps(judge.source)[-1:]
+        found += [p for p in pairs.steps(judge.source) if p.b.time == judge.source.n - 1]
+    found += gaps(judge.source, work.sentence.low)
+    return found
+
+
+def step_series(series: Series, by: float) -> Series:
+    """The sizes of the changes from each period to the next, as a series of their own."""
+    sizes: list[float | None] = []
+    for a, b in zip(series.values, series.values[1:], strict=False):
+        sizes.append(None if a is None or b is None else abs(b - a) * by)
+    return Series(sizes, "number")
+
+
+def gaps(source: Source, low: str) -> Iterator[Pair]:
+    """Two series against each other at the same period, where a sentence compares them."""
+    if len(source.series) < 2 or not _GAP.search(low):
+        return
+    for k, first in enumerate(source.series[:4]):
+        for second in source.series[k + 1 : 5]:
+            if first.unit == second.unit and len(first.values) == len(second.values):
+                for i in (len(first.values) - 1, 0):
+                    a, b = pairs.point(first, i), pairs.point(second, i)
+                    if a and b:
+                        yield Pair(a, b, f"the two series in {a.note}")
+
+
+def weak(judge: Judge, work: Work) -> Iterator[Pair]:
+    """Pairs that the case suggests though the sentence does not name them."""
+    source = judge.source
+    yield from pairs.best_split(source)
+    if source.main:
+        for k in source.splits[:6]:
+            yield from pairs.split(source.main, k, source.n)
+    yield from pairs.extremes(source)
+    yield from pairs.steps(source)[:12]
+    for series in source.series[1:6]:
+        yield from pairs.ends(source, series)
+        yield from pairs.steps(source, series)[:2]
+    unit = source.case.unit if source.case else ""
+    yield from pairs.literal_pairs(source, work.sentence.words, unit)
+    before = judge.before(work.sentence)
+    if before:
+        yield from pairs.labelled(before, source)
+
+
+def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
+    """Settle a change if some bound pair gives it; False if none does.
+
+    ``by`` turns a difference into the printed unit; 0 asks for the change in percent.
+    """
+    wanted = work.span.interval()
+    sign = _sign(work)
+    wrong: tuple[Pair, float] | None = None
+    for pair in [*strong(judge, work), *medium(judge, work)]:
+        for value in values(pair, work, by):
+            if not inside(abs(value), wanted):
+                continue
+            if sign and value * sign < 0:
+                wrong = wrong or (pair, value)
+                continue
+            return _support(judge, work, kind, pair, value, by)
+    if wrong is None or not _literally_directed(work):
+        found = _gated(judge, work, by, wanted)
+        if found:
+            return _support(judge, work, kind, found[0], found[1], by)
+    if wrong is not None:
+        if not _literally_directed(work):
+            return _support(judge, work, kind, *wrong, by)
+        text = explain(wrong[0], wrong[1], by, work)
+        return work.settle("contradicted", kind, f"the other way round: {text}")
+    return False
+
+
+def _support(judge: Judge, work: Work, kind: str, pair: Pair, value: float, by: float) -> bool:
+    judge.used.append(pair)
+    return work.settle("supported", kind, explain(pair, value, by, work))
+
+
+def _gated(
+    judge: Judge, work: Work, by: float, wanted: tuple[float, float]
+) -> tuple[Pair, float] | None:
+    """A weakly bound pair, accepted only where few such pairs lie near the number."""
+    low, high = wanted
+    near: set[float] = set()
+    hit: tuple[Pair, float] | None = None
+    for pair in weak(judge, work):
+        for value in values(pair, work, by):
+            size = abs(value)
+            if 0.6 * low <= size <= 1.5 * high:
+                near.add(round(size, 6))
+                if hit is None and low <= size <= high:
+                    hit = pair, value
+    if hit and len(near) * (high - low) <= CHANCE * max(high, 1e-12):
+        return hit
+    return None
+
+
+def values(pair: Pair, work: Work, by: float) -> Iterator[float]:
+    """The change of a pair, exact and as printed, in all and per period."""
+    for a, b in {(pair.a.value, pair.b.value), (pair.a.printed, pair.b.printed)}:
+        if by:
+            yield (b - a) * by
+        elif a:
+            yield (b - a) / abs(a) * 100
+        if not by and b and pair.a.time is None and pair.b.time is None:
+            yield (a - b) / abs(b) * 100
+    if pair.span > 1 and by and paced(work):
+        yield pair.diff * by / pair.span
+
+
+def paced(work: Work) -> bool:
+    """Whether a change is said to be per period."""
+    s = work.sentence
+    before = s.low[max(0, work.span.start - s.start - 50) : work.span.start - s.start]
+    return per_period(s, work.span.end) or bool(_PACE.search(before))
+
+
+def explain(pair: Pair, value: float, by: float, work: Work) -> str:
+    """The derivation of a change, readable."""
+    a, b = show(pair.a.value), show(pair.b.value)
+    if not by:
+        base = pair.a.value
+        return f"({b} - {a}) / {show(abs(base))} = {value:+.1f}%, printed as {work.span.text}"
+    each = " per period" if pair.span > 1 and abs(value) < abs(pair.diff * by) * 0.99 else ""
+    return f"{b} - {a} = {value:+.4g}{each}, printed as {work.span.text} ({pair.bound})"
+
+
+def show(value: float) -> str:
+    """A number for a derivation: up to four significant digits, no exponent."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def _sign(work: Work) -> int:
+    return work.span.sign or direction(work.sentence, work.span.start, work.span.end)
+
+
+def _literally_directed(work: Work) -> bool:
+    """Whether up or down is said by words that cannot mean better or worse."""
+    if work.span.sign:
+        return True
+    return bool(direction(work.sentence, work.span.start, work.span.end, strong=True))
+
+
+def confusion(judge: Judge, work: Work, by: float) -> bool:
+    """Points written as percent: no relative change fits, but the difference in points does."""
+    wanted = work.span.interval()
+    for pair in [*strong(judge, work), *medium(judge, work)]:
+        for value in values(pair, work, by):
+            if inside(abs(value), wanted):
+                text = (
+                    f"{show(pair.a.value)} to {show(pair.b.value)} is {show(abs(value))} points, "
+                    f"not percent"
+                )
+                return work.settle("unit_confusion", "relative change", text)
+    return False
+
+
+def native(judge: Judge, work: Work) -> bool:
+    """A change in the metric's own unit: days, money, score points, or a bare decimal."""
+    source = judge.source
+    for series in source.series[:6]:
+        by = factor(work.span, series.unit)
+        if by is None:
+            continue
+        if series.main and work.span.unit == "money" and source.case and source.case.scale != 1:
+            by = 1 / source.case.scale
+        kind = "money" if work.span.unit == "money" else "point change"
+        if work.span.unit in ("day", "hour"):
+            kind = "duration"
+        if judge_change(judge, work, kind, 1 / by):
+            return True
+        if series.main and not source.series[1:]:
+            break
+    return False

@@ -1,0 +1,111 @@
+"""Durations and counts of periods."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from nbutils.claims.grammar import PERIOD_WORDS
+from nbutils.claims.source import Series
+
+if TYPE_CHECKING:
+    from nbutils.claims.judge import Judge, Work
+
+_SELECTS_BEFORE = re.compile(r"\b(?:first|last|past|previous|next|final|latest|other|remaining|most recent|recent|opening|these|those|same) $")
+_RUN_AFTER = re.compile(
+    r"^,? (?:running|in a row|straight|in succession|without|on end|consecutive\w*|shown|of data|"
+    r"on record|in the series)\b"
+)
+_RUN_BEFORE = re.compile(
+    r"\b(?:for|over|in|across|within|after|all|lasted|spans?|covers?|during|throughout|through)"
+    r"(?: the| all| only| just| about| some| now| nearly| over)* $"
+)
+_STEPS = re.compile(
+    r"^(?:straight |consecutive |weekly |monthly |quarterly |daily |successive |equal |small |even )?"
+    r"(?:steps?|intervals?|falls?|rises?|drops?|gains?|losses|increases?|declines?|moves?|values?|"
+    r"readings?|periods?|cohorts?|data points|times|points)\b"
+)
+_DAYS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.25}
+
+
+def runs(series: Series) -> set[int]:
+    """Lengths of the stretches that rise, fall, or stay within a narrow band, in periods."""
+    values = [v for v in series.values if v is not None]
+    found: set[int] = set()
+    for better in (lambda a, b: b > a, lambda a, b: b < a, lambda a, b: b >= a, lambda a, b: b <= a):
+        length = 0
+        for a, b in zip(values, [*values[1:], None], strict=False):
+            if b is not None and better(a, b):
+                length += 1
+            else:
+                if length:
+                    found |= {length, length + 1}
+                length = 0
+    return found
+
+
+def lengths(judge: Judge, work: Work) -> set[int]:
+    """Numbers of periods that the case or the text gives."""
+    source = judge.source
+    n = source.n
+    edges = {0, n, *source.splits}
+    before = judge.before(work.sentence)
+    for sentence in (work.sentence, before):
+        for low, high in sentence.windows if sentence else ():
+            edges |= {low, high}
+    main = source.main
+    if main:
+        known = [i for i, v in enumerate(main.values) if v is not None]
+        edges |= {max(known, key=lambda i: main.values[i] or 0.0)}
+        edges |= {min(known, key=lambda i: main.values[i] or 0.0)}
+    found = {abs(a - b) for a in edges for b in edges} | {n - 1}
+    return (found | (runs(main) if main else set())) - {0}
+
+
+def duration(judge: Judge, work: Work) -> bool:
+    """Judge a number of periods; False if it is none."""
+    source, span = judge.source, work.span
+    case = source.case
+    if not case or not source.main:
+        return False
+    steps = span.unit in ("", "x", "points") and _counts_steps(work)
+    if span.unit != case.period and not steps:
+        return _other_unit(judge, work)
+    whole = span.value == int(span.value)
+    if whole and int(span.value) in lengths(judge, work):
+        return work.settle("supported", "duration", f"{span.text}: a stretch of the {source.n} periods")
+    before, after = judge.context(work)
+    if whole and 0 < span.value <= source.n and _SELECTS_BEFORE.search(before):
+        return work.settle("supported", "duration", f"a window within the {source.n} periods")
+    if work.sentence.section == "action":
+        return False
+    if re.search(r"\d-[a-z]", span.text):
+        return work.settle("unchecked", "duration", "part of a name")
+    if span.value > source.n or _RUN_AFTER.match(after) or _RUN_BEFORE.search(before):
+        return work.settle(
+            "contradicted", "duration",
+            f"the series has {source.n} periods; no stretch named or running has this length",
+        )
+    return work.settle("unchecked", "duration", "which periods are counted is not said")
+
+
+def _counts_steps(work: Work) -> bool:
+    sentence = work.sentence
+    after = sentence.low[work.span.end - sentence.start :][:30].lstrip()
+    if work.span.unit == "x":
+        return after.startswith(("in a row", "running", "in succession"))
+    return bool(_STEPS.match(after))
+
+
+def _other_unit(judge: Judge, work: Work) -> bool:
+    """Durations in another unit than the series: the whole length converted, or not checkable."""
+    case, span = judge.source.case, work.span
+    if span.unit not in PERIOD_WORDS or not case or case.period not in _DAYS:
+        return False
+    if span.unit in _DAYS:
+        for length in sorted(lengths(judge, work)):
+            days = length * _DAYS[case.period]
+            if abs(days - span.value * _DAYS[span.unit]) <= 0.05 * days:
+                text = f"{length} {case.period}s"
+                return work.settle("supported", "duration", f"{text} are {span.text}")
+    return False
