@@ -13,6 +13,7 @@ from typing import Any
 from .errors import RunError
 
 RUN_FILE, PROGRESS_FILE = "run.json", "progress.json"
+SHARED = ("stages", "parameters", "inputs")  # entries of run.json to which each stage adds
 
 
 def write_text(path: Path, text: str) -> None:
@@ -64,10 +65,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def note(run_dir: Path, **changes: Any) -> dict[str, Any]:
-    """Change entries of run.json and return it; dictionaries are merged, not replaced."""
+    """Change entries of run.json and return it; those that stages share are merged."""
     record = read_record(run_dir / RUN_FILE)
     for key, value in changes.items():
-        record[key] = {**(record.get(key) or {}), **value} if isinstance(value, dict) else value
+        record[key] = {**record.get(key, {}), **value} if key in SHARED else value
     write_text(run_dir / RUN_FILE, dumps(record, RUN_FILE, indent=1) + "\n")
     return record
 
@@ -77,8 +78,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def progress_line(record: dict[str, Any]) -> str:
-    """One line from a progress record: ``"steps 30/87, loss 0.71, 4:10 left"``."""
+def progress_line(record: dict[str, Any], moment: float | None = None) -> str:
+    """One line from a progress record: ``"steps 30/87, loss 0.71, 4:10 left"``.
+
+    ``moment`` is the time of asking (seconds since the epoch); without it, that of the record.
+    """
     done, total = record["done"], record["total"]
     parts = [f"{record['what']} {done}/{total}"]
     for key, value in (record.get("extra") or {}).items():
@@ -86,7 +90,8 @@ def progress_line(record: dict[str, Any]) -> str:
     worked = done - record["first"]
     if worked > 0 and done < total:
         seconds = (record["time"] - record["since"]) / worked * (total - done)
-        parts.append(f"{clock(seconds)} left")
+        waited = (moment or record["time"]) - record["time"]
+        parts.append(f"{clock(seconds - waited)} left")
     return ", ".join(parts)
 
 

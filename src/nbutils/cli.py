@@ -1,0 +1,174 @@
+"""The command ``nbutils``: run, check, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import UserError
+from .examples import CaseError, DataFileError
+
+COLUMNS = ("row", "precision", "coverage", "faithful", "first wrong claim")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 if a stage or a page failed, 2 for wrong input, 130 if interrupted.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return args.command(args)
+    except (UserError, CaseError, DataFileError) as error:
+        sys.stderr.write(f"nbutils: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `nbutils check ... | head`: nobody reads on; keep Python from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nbutils",
+        description="From analyst reports to a small fine-tuned model whose every number is "
+        "verified.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_run(commands)
+    check = commands.add_parser("check", help="verify the numbers of analyses in a JSONL file")
+    what = check.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", nargs="?", help='rows like {"input": "...", "output": "..."}')
+    what.add_argument("--self-test", action="store_true", help="test the verifier on itself")
+    check.add_argument("--json", action="store_true", help="print one verdict a line")
+    check.set_defaults(command=_check)
+    report = commands.add_parser("report", help="make the pages of a run again from its files")
+    report.add_argument("--run", default="latest", help="name of the run (default: the latest)")
+    report.set_defaults(command=_report)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser("run", help="run the notebooks; skips what is unchanged")
+    run.add_argument("--profile", help="file in notebooks/profiles (default: cpu)")
+    run.add_argument("--run", metavar="NAME", help="name of the run (default: the profile's)")
+    which = run.add_mutually_exclusive_group()
+    which.add_argument("--from", dest="start", metavar="03", help="start at this stage")
+    which.add_argument("--only", metavar="04", help="run this stage only")
+    run.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="03.epochs=1",
+        help="set a parameter of a stage; may be repeated",
+    )
+    run.add_argument("--force", action="store_true", help="run even what is unchanged")
+    run.set_defaults(command=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from . import runner
+
+    return runner.run(
+        runner.Request(args.profile, args.run, args.start, args.only, tuple(args.param), args.force)
+    )
+
+
+def _report(args: argparse.Namespace) -> int:
+    from .runner import pages
+
+    page, complete = pages.again(args.run)
+    print(f"Report: {page}")
+    return 0 if complete else 1
+
+
+# --------------------------------------------------------------------------- check
+
+
+def _check(args: argparse.Namespace) -> int:
+    from . import claims
+
+    if args.self_test:
+        for row in claims.self_test():
+            print(json.dumps(row, ensure_ascii=False) if args.json else _plain(row))
+        return 0
+    verdicts = list(_verdicts(args.file))
+    if args.json:
+        for name, verdict in verdicts:
+            print(json.dumps({"row": name, **verdict.to_dict()}, ensure_ascii=False))
+        return 0
+    lines = [COLUMNS, *(_line(name, verdict) for name, verdict in verdicts)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS) - 1)]
+    for line in lines:
+        cells = [text.ljust(w) for text, w in zip(line[:-1], widths, strict=True)]
+        print("  ".join([*cells, line[-1]]).rstrip())
+    print(_total([verdict for _, verdict in verdicts]))
+    return 0
+
+
+def _verdicts(file: str) -> list[tuple[str, Any]]:
+    """Row id (or number) and verdict of every row."""
+    from . import claims
+    from .examples import read_jsonl
+
+    verdicts = []
+    for number, row in enumerate(read_jsonl(file, required=("input", "output")), start=1):
+        for key in ("input", "output"):
+            if not isinstance(row[key], str):
+                raise DataFileError(
+                    f"{file}, row {number}: field '{key}' is {type(row[key]).__name__}, expected "
+                    f"text: write it as one string."
+                )
+        verdicts.append((str(row.get("id", number)), claims.verify(row["input"], row["output"])))
+    return verdicts
+
+
+def _line(name: str, verdict: Any) -> tuple[str, ...]:
+    wrong = [c for c in verdict.claims if c.verdict in ("contradicted", "unit_confusion")]
+    wrong += [c for c in verdict.claims if c.verdict == "unsupported"]
+    first = f"{wrong[0].text} ({wrong[0].verdict}): {wrong[0].derivation}" if wrong else ""
+    faithful = "yes" if verdict.faithful else "no"
+    return name, _share(verdict.precision), _share(verdict.coverage), faithful, first
+
+
+def _total(verdicts: Sequence[Any]) -> str:
+    known = [v.precision for v in verdicts if v.precision is not None]
+    covered = [v.coverage for v in verdicts if v.coverage is not None]
+    faithful = sum(bool(v.faithful) for v in verdicts)
+    return (
+        f"n = {len(verdicts)}: {faithful} faithful; mean precision {_share(_mean(known))} "
+        f"(n = {len(known)}), mean coverage {_share(_mean(covered))} (n = {len(covered)})"
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def _plain(row: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in row.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
