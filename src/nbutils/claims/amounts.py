@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nbutils.claims import changes, pairs
 from nbutils.claims.changes import CHANCE, show
-from nbutils.claims.grammar import Span
+from nbutils.claims.grammar import PERIOD_WORDS, Span
 from nbutils.claims.levels import inside
 from nbutils.claims.source import Literal
 
@@ -39,6 +39,8 @@ def count(judge: Judge, work: Work) -> bool:
     span = work.span
     if not case or case.cohort is None or span.unit not in ("", "money"):
         return False
+    if span.decimals > 1 and span.unit == "":
+        return False
     by = {"rate": 1.0, "percent": 0.01, "money": case.scale}.get(case.unit, 1.0)
     wanted = span.interval()
     bound = [*changes.strong(judge, work), *judge.used[::-1], *changes.medium(judge, work)]
@@ -48,11 +50,33 @@ def count(judge: Judge, work: Work) -> bool:
             if inside(total, wanted):
                 text = f"{show(case.cohort)} x {show(abs(value))} = {show(total)}"
                 return work.settle("supported", _kind(span), f"{text} ({pair.bound})")
+    if _recent_times_base(judge, work, wanted):
+        return True
     for _, operand in work.sentence.levels:
         for value in (operand.value, operand.printed):
             if inside(value * by * case.cohort, wanted):
                 text = f"{show(case.cohort)} x {show(value * by)} = {show(value * by * case.cohort)}"
                 return work.settle("supported", _kind(span), text)
+    return False
+
+
+def _recent_times_base(judge: Judge, work: Work, wanted: tuple[float, float]) -> bool:
+    """The change told last, on a group whose size the input gives: "7 points of the 1,050"."""
+    told = [
+        w for w in judge.settled[-8:]
+        if w.verdict == "supported" and w.kind in ("point change", "share", "relative change")
+        and w.sentence.index >= work.sentence.index - 1 and w.span.start < work.span.start
+    ]
+    bases = [
+        lit.span for lit in judge.source.literals[:60]
+        if lit.span.unit in ("", "money") and lit.span.value >= 20 and not lit.span.spelled
+    ]
+    for other in told[:-3:-1]:
+        for base in bases[:8]:
+            total = other.span.value / 100 * base.value
+            if inside(total, wanted):
+                text = f"{other.span.text} of {base.text} = {show(total)}"
+                return work.settle("supported", _kind(work.span), text)
     return False
 
 
@@ -78,6 +102,13 @@ def operands(judge: Judge, work: Work) -> list[Amount]:
                 found.append(amount)
     if case and case.cohort is not None:
         found.append(Amount(case.cohort, "money" if case.cohort_currency else "number", "cohort"))
+    for series in judge.source.series[:4]:
+        for low, high in work.sentence.windows[:3]:
+            value = series.at(low) if high - low == 1 else None
+            if value is not None:
+                share = {"rate": 1.0, "percent": 0.01}.get(series.unit)
+                kind = "share" if share else "money" if series.unit == "money" else "number"
+                found.append(Amount(value * (share or 1.0), kind, f"{series.name} in period {low + 1}"))
     words = work.sentence.words
     near = [lit for lit in judge.source.literals[:200] if lit.words & words and not lit.span.spelled]
     found += [_literal(lit, unit) for lit in near[:14] if lit.span.unit in ("", "%", "money", "pp")]
@@ -144,7 +175,11 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
     near: set[float] = set()
     hit: tuple[float, str] | None = None
     amounts = operands(judge, work)
-    for value, how in _combinations(amounts, unit, judge.source.n):
+    times = [
+        w.span.value for w in judge.works
+        if w.sentence is work.sentence and w.span.unit in PERIOD_WORDS and w.span.value > 1
+    ][:3]
+    for value, how in _combinations(amounts, unit, judge.source.n, times):
         if 0.6 * low <= value <= 1.5 * high:
             near.add(round(value, 9))
             if hit is None and low <= value <= high:
@@ -159,13 +194,18 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
     return work.settle("supported", kind, f"{hit[1]} = {show(hit[0] / by)}, printed as {span.text}")
 
 
-def _combinations(amounts: list[Amount], unit: str, n: int) -> Iterator[tuple[float, str]]:
+def _combinations(
+    amounts: list[Amount], unit: str, n: int, times: list[float]
+) -> Iterator[tuple[float, str]]:
     for size in (2, 3, 4, 5):
         # "14, 11 and 3: 28 in all": the sum of the amounts named last
         last = [a for a in amounts[:size] if a.unit == unit]
         if len(last) == size:
             yield sum(a.value for a in last), " + ".join(a.note for a in last)
     for i, a in enumerate(amounts):
+        if a.unit == unit and times:
+            yield from ((a.value * k, f"{a.note} x {k:g}") for k in times)
+            yield from ((a.value / k, f"{a.note} / {k:g}") for k in times)
         if a.unit == unit and n > 2:
             yield a.value / (n - 1), f"{a.note} / {n - 1} steps"
             yield a.value / n, f"{a.note} / {n} periods"
@@ -230,8 +270,7 @@ def noise(judge: Judge, work: Work) -> bool:
     case = judge.source.case
     if not case or not case.cohort or case.unit not in ("rate", "percent"):
         return False
-    before = judge.before(work.sentence)
-    if not _NOISE.search(work.sentence.low) and not (before and _NOISE.search(before.low)):
+    if not _NOISE.search(work.sentence.low):
         return False
     main = judge.source.main
     level = main.mean(0, judge.source.n) if main else None
@@ -262,5 +301,5 @@ def _errors(judge: Judge) -> Iterator[tuple[str, float]]:
         yield name, z
         yield f"{name} of a difference", z * math.sqrt(2)
         yield f"{name} of the mean of {n}", z / math.sqrt(max(n, 1))
-        for k in range(1, n):
+        for k in {n // 2, *judge.source.splits} - {0}:
             yield f"{name} of {k} against {n - k} periods", z * math.sqrt(1 / k + 1 / (n - k))

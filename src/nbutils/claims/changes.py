@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nbutils.claims import pairs
-from nbutils.claims.context import Sentence, direction, per_period
+from nbutils.claims.context import Operand, direction, per_period
 from nbutils.claims.levels import factor, inside
 from nbutils.claims.pairs import Pair
 from nbutils.claims.source import Series, Source
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 _PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|steps?|rate of)\b")
 _GAP = re.compile(r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b")
 _STEPS = re.compile(r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|a week|successive|one before)\b")
-_BETTER = re.compile(
-    r"\b(?:better|worse|improv\w+|worsen\w*|deteriorat\w+|gain\w*|los[st]\w*|loses?|loss)\b"
+_SINCE = re.compile(
+    r"\b(?:since|from|by|until|after|before|last|over|took|up to|then|now|gone|compared|than)\b"
+)
+_COMPARES = re.compile(
+    r"^[^.;]{0,30}?\b(?:than|above|below|short of|under|over|apart|behind|ahead)\b"
 )
 # a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
-CHANCE = 0.08
+CHANCE = 0.12
+ZERO = Operand(0.0, 0.0, None, None, "nothing")
 
 
 def strong(judge: Judge, work: Work) -> list[Pair]:
@@ -34,19 +38,41 @@ def strong(judge: Judge, work: Work) -> list[Pair]:
 
 def medium(judge: Judge, work: Work) -> list[Pair]:
     """Pairs that the text has just spoken of, and first to last."""
-    before = judge.before(work.sentence)
-    found = judge.used[:-5:-1] if work.sentence.section == "analysis" else judge.used[::-1]
-    if before:
-        found = found + pairs.explicit(before, before.end)[:3]
-        if not pairs.explicit(work.sentence, work.span.start):
-            found += list(pairs.labelled(before, judge.source))
-    found += pairs.ends(judge.source)
-    if pairs.says_step(work.sentence.low):
-        found += pairs.steps(judge.source)[:1]
-    if _STEPS.search(work.sentence.low) and judge.source.main:
-        found += pairs.steps(judge.source)[-1:]
-        found += [p for p in pairs.steps(judge.source) if p.b.time == judge.source.n - 1]
-    found += gaps(judge.source, work.sentence.low)
+    sentence, source = work.sentence, judge.source
+    before = judge.before(sentence)
+    found = judge.used[:-4:-1] if sentence.section == "analysis" else judge.used[::-1]
+    if not sentence.levels:
+        if _SINCE.search(sentence.low) or not sentence.windows:
+            found = found + list(pairs.around(sentence, source))[:8]
+        if before:
+            found += pairs.explicit(before, before.end)[:3]
+            found += list(pairs.labelled(before, source))[:4]
+    elif before:
+        nearest = min(sentence.levels, key=lambda item: abs(item[0] - work.span.start))[1]
+        found = found + [
+            pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-3:]
+        ]
+    found = found + pairs.ends(source)
+    if pairs.says_range(sentence.low):
+        found += pairs.extremes(source)
+    if pairs.says_step(sentence.low):
+        found += pairs.steps(source)[:1]
+    if _STEPS.search(sentence.low) and source.main:
+        stepped = pairs.steps(source)
+        found += stepped[-1:] + [p for p in stepped if p.b.time == source.n - 1]
+    if "year" in sentence.low:
+        found += pairs.years(source)[:4]
+    own = work.sentence.words - (source.main.words if source.main else frozenset())
+    found += list(pairs.literal_pairs(source, own, source.case.unit if source.case else ""))[:6]
+    if len(source.series) <= 5:
+        for series in source.series[1:]:
+            if not series.gap:
+                found += pairs.ends(source, series)
+    if says_gap(work):
+        for series in source.series[1:]:
+            if series.gap:
+                found += pairs.ends(source, series)
+                found += [Pair(ZERO, p.b, "the two series") for p in pairs.ends(source, series)]
     return found
 
 
@@ -58,36 +84,34 @@ def step_series(series: Series, by: float) -> Series:
     return Series(sizes, "number")
 
 
-def gaps(source: Source, low: str) -> Iterator[Pair]:
-    """Two series against each other at the same period, where a sentence compares them."""
-    if len(source.series) < 2 or not _GAP.search(low):
-        return
-    for k, first in enumerate(source.series[:4]):
-        for second in source.series[k + 1 : 5]:
-            if first.unit == second.unit and len(first.values) == len(second.values):
-                for i in (len(first.values) - 1, 0):
-                    a, b = pairs.point(first, i), pairs.point(second, i)
-                    if a and b:
-                        yield Pair(a, b, f"the two series in {a.note}")
+def says_gap(work: Work) -> bool:
+    """Whether a sentence compares two groups."""
+    return bool(_GAP.search(work.sentence.low))
 
 
 def weak(judge: Judge, work: Work) -> Iterator[Pair]:
     """Pairs that the case suggests though the sentence does not name them."""
     source = judge.source
+    yield from pairs.around(work.sentence, source)
     yield from pairs.best_split(source)
     if source.main:
         for k in source.splits[:6]:
             yield from pairs.split(source.main, k, source.n)
     yield from pairs.extremes(source)
     yield from pairs.steps(source)[:12]
+    yield from pairs.years(source)[:8]
     for series in source.series[1:6]:
         yield from pairs.ends(source, series)
         yield from pairs.steps(source, series)[:2]
     unit = source.case.unit if source.case else ""
     yield from pairs.literal_pairs(source, work.sentence.words, unit)
     before = judge.before(work.sentence)
+    yield from pairs.against_levels(work.sentence, source)
     if before:
+        yield from pairs.against_levels(before, source)
         yield from pairs.labelled(before, source)
+        yield from pairs.around(before, source)
+        yield from pairs.explicit(before, before.end)
 
 
 def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
@@ -98,16 +122,18 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     wanted = work.span.interval()
     sign = _sign(work)
     wrong: tuple[Pair, float] | None = None
-    for pair in [*strong(judge, work), *medium(judge, work)]:
+    said = work.span.unit in ("pp", "points", "%") or not judge.level_context(work)
+    bound = [*strong(judge, work), *medium(judge, work)]
+    for pair in bound if said else ():
         for value in values(pair, work, by):
             if not inside(abs(value), wanted):
                 continue
-            if sign and value * sign < 0:
+            if sign and value * sign < 0 and pair.timed:
                 wrong = wrong or (pair, value)
                 continue
             return _support(judge, work, kind, pair, value, by)
     if wrong is None or not _literally_directed(work):
-        found = _gated(judge, work, by, wanted)
+        found = _gated(judge, work, by, wanted, () if said else bound)
         if found:
             return _support(judge, work, kind, found[0], found[1], by)
     if wrong is not None:
@@ -124,13 +150,13 @@ def _support(judge: Judge, work: Work, kind: str, pair: Pair, value: float, by: 
 
 
 def _gated(
-    judge: Judge, work: Work, by: float, wanted: tuple[float, float]
+    judge: Judge, work: Work, by: float, wanted: tuple[float, float], more: Iterable[Pair]
 ) -> tuple[Pair, float] | None:
     """A weakly bound pair, accepted only where few such pairs lie near the number."""
     low, high = wanted
     near: set[float] = set()
     hit: tuple[Pair, float] | None = None
-    for pair in weak(judge, work):
+    for pair in [*more, *weak(judge, work)]:
         for value in values(pair, work, by):
             size = abs(value)
             if 0.6 * low <= size <= 1.5 * high:
@@ -187,6 +213,9 @@ def _literally_directed(work: Work) -> bool:
     """Whether up or down is said by words that cannot mean better or worse."""
     if work.span.sign:
         return True
+    s = work.sentence
+    if _COMPARES.search(s.low[work.span.end - s.start :][:60]):
+        return False
     return bool(direction(work.sentence, work.span.start, work.span.end, strong=True))
 
 

@@ -111,6 +111,9 @@ def _periods(sentence: Sentence, marks: list[grammar.Label], source: Source) -> 
         for low, high in mark.groups:
             if 1 <= low <= high <= count:
                 _add(sentence, mark.start, mark.end, low - 1, high)
+        first, last = mark.groups[0][0], mark.groups[-1][1]
+        if 1 < len(mark.groups) == last - first + 1 and 1 <= first and last <= count:
+            _add(sentence, mark.start, mark.end, first - 1, last)
     low_text = sentence.low
     for match in _FIRST_LAST.finditer(low_text):
         _first_last(sentence, match, count)
@@ -119,10 +122,24 @@ def _periods(sentence: Sentence, marks: list[grammar.Label], source: Source) -> 
         if i < count:
             _add(sentence, sentence.start + match.start(), sentence.start + match.end(), i, i + 1)
     if source.names:
-        for name, start, end in _named(sentence.text):
-            i = source.names.get(name, source.names.get(name.split()[0], -1))
-            if i >= 0:
-                _add(sentence, sentence.start + start, sentence.start + end, i, i + 1)
+        _name_windows(sentence, source)
+
+
+def _name_windows(sentence: Sentence, source: Source) -> None:
+    """Periods told by month or quarter, "January to April" as a window."""
+    previous: tuple[int, int, int] | None = None
+    for name, start, end in _named(sentence.text):
+        i = source.names.get(name, source.names.get(name.split()[0], -1))
+        if i < 0:
+            continue
+        _add(sentence, sentence.start + start, sentence.start + end, i, i + 1)
+        if previous and previous[0] < i:
+            gap = sentence.low[previous[2] : start].strip()
+            joined = gap in ("to", "-", "\u2013", "through", "until")
+            if joined or (gap == "and" and i == previous[0] + 1):
+                at = sentence.start + previous[1]
+                _add(sentence, at, sentence.start + end, previous[0], i + 1)
+        previous = i, start, end
 
 
 def _named(text: str) -> list[tuple[str, int, int]]:
@@ -214,11 +231,14 @@ def proposes(sentence: Sentence, start: int) -> bool:
     at = start - sentence.start
     left = [m.end() for m in _PART_END.finditer(sentence.low, max(0, at - 160), at)]
     right = _PART_END.search(sentence.low, at)
-    clause = sentence.low[left[-1] if left else max(0, at - 160) : right.start() if right else at + 120]
+    begin = left[-1] if left else max(0, at - 160)
+    clause = sentence.low[begin : right.start() if right else at + 120]
+    cut = at - begin
     if sentence.section == "action":
-        return not _PAST.search(clause) or bool(_MODAL.search(clause))
+        told = _PAST.search(clause[max(0, cut - 45) : cut])
+        return not told or bool(_MODAL.search(clause))
     if sentence.section == "urgency" and not _PROPOSES.search(clause):
         return False
-    if _PROPOSES.search(clause[: at - (left[-1] if left else max(0, at - 160)) + 1]):
+    if _PROPOSES.search(clause[: cut + 1]):
         return not _PAST.search(clause)
     return bool(_IMPERATIVE.match(sentence.text)) and not _PAST.search(sentence.low)

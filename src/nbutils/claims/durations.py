@@ -59,7 +59,37 @@ def lengths(judge: Judge, work: Work) -> set[int]:
         edges |= {max(known, key=lambda i: main.values[i] or 0.0)}
         edges |= {min(known, key=lambda i: main.values[i] or 0.0)}
     found = {abs(a - b) for a in edges for b in edges} | {n - 1}
-    return (found | (runs(main) if main else set())) - {0}
+    if main:
+        found |= runs(main) | _beyond(main, work) | _flat(main)
+    return found - {0}
+
+
+def _beyond(series: Series, work: Work) -> set[int]:
+    """How many values lie above or below a level that the sentence names."""
+    values = [v for v in series.values if v is not None]
+    found: set[int] = set()
+    for _, operand in work.sentence.levels[:6]:
+        level = operand.printed
+        for n in (
+            sum(v < level for v in values), sum(v > level for v in values),
+            sum(v <= level for v in values), sum(v >= level for v in values),
+        ):
+            found.add(n)
+    return found
+
+
+def _flat(series: Series) -> set[int]:
+    """Lengths of the stretches that hardly move, against the range of the series."""
+    values = [v for v in series.values if v is not None]
+    small = 0.15 * (max(values) - min(values)) if values else 0.0
+    found, length = set(), 1
+    for a, b in zip(values, values[1:], strict=False):
+        if abs(b - a) <= small:
+            length += 1
+        else:
+            found.add(length)
+            length = 1
+    return found | {length}
 
 
 def duration(judge: Judge, work: Work) -> bool:

@@ -91,7 +91,7 @@ _TAIL = re.compile(
     r"(?P<unit>[ \u00a0]?%(?:[ -]?points?\b|[ -]?pts?\b)?"
     r"|[ \u00a0-]?(?:percentage[ -]points?|percent(?:age)?[ -]points?|per ?cent(?! points?)"
     r"|percent|pp|ppts?|p\.p\.|basis points?|bps?)(?![A-Za-z])"
-    r"|[ -]?(?:fold)\b|[ ]?[x×](?![A-Za-z0-9])|[ -]times?\b"
+    r"|[ -]?(?:fold)\b|[ ]?[x×](?![A-Za-z0-9]| ?\d)|[ -]times?\b"
     r"|[ \u00a0-](?:(?:extra|full|further|more|whole|fewer|other|odd|lost) )?(?:points?|pts?)\b"
     r"|[ \u00a0]?(?:USD|EUR|GBP|dollars?|euros?|pounds?)\b|[ ]?[€£$](?!\d)"
     r"|[ \u00a0-](?:(?:full|more|straight|consecutive|calendar|whole|weekly|daily|monthly|"
@@ -159,7 +159,8 @@ def interval(value: float, step: float, round_step: float, hedge: str) -> tuple[
     """
     half = step / 2 + abs(value) * 1e-9 + 1e-12
     if hedge == "about":
-        wide = max(half, min(round_step / 2, 0.05 * abs(value)), 0.02 * abs(value))
+        rough = 0.02 if abs(value) < 100 * round_step else 0.005
+        wide = max(half, min(round_step / 2, 0.05 * abs(value)), rough * abs(value))
         return value - wide, value + wide
     if hedge == "nearly":
         return 0.9 * value, value + (half if step < 1 else 0)
@@ -251,6 +252,11 @@ def _groups(nums: str) -> list[tuple[int, int]]:
         else:
             groups.append((int(piece), int(piece)))
     return groups
+
+
+def masked_numbers(text: str) -> frozenset[str]:
+    """The digits inside dates, versions, labels and the like."""
+    return frozenset(d for m in _MASK.finditer(text) for d in re.findall(r"\d+(?:\.\d+)?", m[0]))
 
 
 def spans(text: str, found_labels: list[Label] | None = None) -> list[Span]:

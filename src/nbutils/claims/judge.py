@@ -32,12 +32,29 @@ _CHANGE_AFTER = re.compile(
     r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|worse|apart|"
     rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|under|over|of a point|too|{_NOUN})\b"
 )
+_PERCENT_OF = re.compile(
+    r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|\bdays?|\bhours?)(?: \w+){0,2}(?: \(|, or |,? or | \(or |, )"
+    r"(?:about |roughly |around |some |nearly |a )?~?$"
+)
+_LEVEL_BEFORE = re.compile(
+    r"\b(?:from|to|at|was|were|averag\w+|mean|mean of|average of|between|stood at|reached|hit|"
+    r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only| just| still)? ?~?$"
+)
 _CARRY = re.compile(r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$")
 _LIST = re.compile(r"^(?:,? (?:and |then |and then |and now |and finally )?)$")
 _FUNCTION = frozenset(
     "a an and or but of in to the from is was are were at per each every since after before until "
     "while with by for as on so then over under against again now more less higher lower above below "
     "apart between both during where when which that than out all".split()
+)
+
+
+_SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
+_VERB_FROM = re.compile(
+    r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
+    r"surged|up|gained)|(?P<down>fell|fallen|falling|falls|declined|declining|decreased|dropped|"
+    r"dropping|down|slid|slipped|shrank|sank|plunged|tumbled|dipped|lost))"
+    r"(?: \w+ly| again| back| further| every \w+| each \w+| in \w+ \w+)?,? from(?: \w+)? ?~?$"
 )
 
 
@@ -130,7 +147,16 @@ class Judge:
         if work.span.sign and work.span.unit in ("%", "", "money"):
             return True
         before, after = self.context(work)
-        return bool(_CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after))
+        if _CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after):
+            return True
+        # "8 points (18%)", "$4 or 9%": the percent of a change just told
+        return work.span.unit == "%" and bool(_PERCENT_OF.search(before))
+
+    def level_context(self, work: Work) -> bool:
+        """Whether the word before a number makes it a level."""
+        return bool(_LEVEL_BEFORE.search(self.context(work)[0])) or bool(
+            levels.attached(work.sentence, work.span)
+        )
 
     # ------------------------------------------------------------------ levels
 
@@ -209,6 +235,10 @@ class Judge:
             found = levels.move(series, scaled(a.span, by_a), scaled(b.span, by_b))
             if not found or (series.main and not self._plausible(a, b, found, series)):
                 continue
+            if series.main and not self._role(a.sentence, series, *found):
+                text = f"no such move: the series goes from {show(series.values[0] or 0)} to "
+                b.settle("contradicted", "level", text + show(series.values[-1] or 0))
+                return
             for work, index, by in ((a, found[0], by_a), (b, found[1], by_b)):
                 operand = levels.point(series, index)
                 if operand:
@@ -224,12 +254,26 @@ class Judge:
                 return False
         return True
 
+    def _role(self, sentence: Sentence, series: Series, i: int, j: int) -> bool:
+        """Whether a move without periods starts and ends where a reader would look."""
+        if j == i + 1 or len(self.source.series) > 1:
+            return True
+        known = [k for k, v in enumerate(series.values) if v is not None]
+        peaks = {f(known, key=lambda k: series.values[k] or 0.0) for f in (max, min)}
+        named = {k for low, high in sentence.windows for k in (low, high - 1, high)}
+        edges = peaks | named
+        if _SINCE.search(sentence.low):
+            edges |= set(self.source.splits) | {k - 1 for k in self.source.splits}
+        return i in edges | {known[0]} and j in edges | {known[-1]}
+
     def _directed(self, a: Work, b: Work) -> None:
         if a.operand is None or b.operand is None:
             return
-        sign = direction(a.sentence, a.span.start, a.span.start, strong=True)
+        left = a.sentence.low[: a.span.start - a.sentence.start][-48:]
+        verb = _VERB_FROM.search(left)
+        sign = 0 if not verb else 1 if verb["up"] else -1
         moved = b.operand.value - a.operand.value
-        if sign and moved * sign < 0:
+        if sign and moved * sign <= 0:
             text = f"{show(a.operand.value)} to {show(b.operand.value)} goes the other way"
             a.settle("contradicted", a.kind, text)
             b.settle("contradicted", b.kind, text)
@@ -240,12 +284,23 @@ class Judge:
             if by is None or a.span.sign:
                 continue
             found = levels.ranged(series, scaled(a.span, by), scaled(b.span, by))
+            if found is None and series.main and levels._BETWEEN.search(self.context(a)[0]):
+                return self._half_range(a, b, series, by)
             if found:
                 for work, index in zip((a, b), found, strict=True):
                     operand = levels.point(series, index)
                     if operand:
                         self._is_level(work, operand, by)
                 return
+
+    def _half_range(self, a: Work, b: Work, series: Series, by: float) -> None:
+        """ "Between A and B" where only one end is that of the series: the other is wrong."""
+        known = sorted(v for v in series.values if v is not None)
+        low, high = scaled(a.span, by), scaled(b.span, by)
+        if inside(known[0], low) and not inside(known[-1], high):
+            b.settle("contradicted", "level", f"the highest value is {show(known[-1])}")
+        elif inside(known[-1], high) and not inside(known[0], low):
+            a.settle("contradicted", "level", f"the lowest value is {show(known[0])}")
 
     def _is_level(self, work: Work, operand: Operand, by: float) -> None:
         operand.printed = work.span.value * by * (work.span.sign or 1)
@@ -258,13 +313,17 @@ class Judge:
     def level(self, work: Work) -> None:
         """Try to read a number as a level; leaves the verdict open if it is none."""
         span = work.span
-        if span.unit in ("pp", "x", "part") or self.says_change(work):
+        in_points = span.unit in ("pp", "points")
+        gap = in_points and any(s.gap for s in self.source.series) and changes.says_gap(work)
+        if span.unit in ("x", "part") or ((in_points or self.says_change(work)) and not gap):
             return
         if self.regression and statistics.statistic(self, work):
             return
+        if span.hedge in ("over", "under", "at least", "at most") and self._threshold(work):
+            return
         for series in self.source.series:
             by = self.factor(span, series)
-            if by is None:
+            if by is None or (series.gap and not series.main and not changes.says_gap(work)):
                 continue
             operand = levels.find(self, work, series, scaled(span, by))
             if operand:
@@ -272,10 +331,34 @@ class Judge:
                 return
         self.literal(work)
 
+    def _threshold(self, work: Work) -> bool:
+        """ "Never above 0.22": a value of the series, or a bound close to its extremes."""
+        main, span = self.source.main, work.span
+        by = self.factor(span, main) if main else None
+        if main is None or by is None:
+            return False
+        half = span.step / 2 * by
+        exact = (span.value * by - half, span.value * by + half)
+        operand = levels.find(self, work, main, exact)
+        if operand is None:
+            known = sorted((i for i, v in enumerate(main.values) if v is not None),
+                           key=lambda i: main.values[i] or 0.0)
+            wide = (0.9 * exact[0], 1.1 * exact[1])
+            operand = levels.first_inside(levels.points(main, (known[0], known[-1])), wide)
+        if operand:
+            self._is_level(work, operand, by)
+        return operand is not None
+
     def factor(self, span: Span, series: Series) -> float | None:
-        """`levels.factor`, with the scale of a series in thousands."""
+        """`levels.factor`, with the scale of a series in thousands and gaps told in points."""
         by = factor(span, series.unit)
         case = self.source.case
+        if series.unit == "percent" and not span.unit and not span.decimals and (
+            span.noun and span.noun not in _FUNCTION
+        ):
+            return None
+        if by is None and span.unit in ("pp", "points") and series.gap:
+            return {"rate": 0.01}.get(series.unit, 1.0)
         if by is not None and series.main and case and case.scale != 1 and span.value >= case.scale:
             return by / case.scale
         return by
@@ -310,17 +393,20 @@ class Judge:
                     return work.settle("supported", other.kind, text)
         return False
 
-    @staticmethod
-    def _repeats(work: Work, literal: Literal) -> bool:
+    def _repeats(self, work: Work, literal: Literal) -> bool:
         """Whether a number is the input's, and for small or bare ones said of the same thing."""
         span = work.span
         if same(span, literal.span):
+            if span.unit == "%" and self.says_change(work):
+                return len(literal.words & work.sentence.words) > 1
             plain = not span.unit and span.value <= 12 and not span.decimals
             return not plain or bool(literal.words & work.sentence.words)
         bare = not span.unit or not literal.span.unit
         if not bare or abs(span.value - literal.span.value) > 1e-9 * span.value:
             return False
-        return not span.spelled and bool(literal.words & work.sentence.words)
+        if span.spelled or (literal.span.spelled and span.decimals):
+            return False
+        return bool(literal.words & work.sentence.words)
 
     # ------------------------------------------------------------------ changes
 
@@ -338,10 +424,10 @@ class Judge:
             if unit in ("rate", "percent") and self.says_change(work):
                 return changes.confusion(self, work, in_points)
             return False
-        if span.unit in ("", "money", "day", "hour") and not span.spelled:
+        if span.unit in ("", "money", "day", "hour") and (span.unit or not span.spelled):
             if changes.native(self, work):
                 return True
-            bare = span.unit == "" and unit in ("rate", "percent") and (
+            bare = span.unit == "" and unit in ("rate", "percent") and span.decimals < 2 and (
                 self.says_change(work) or span.noun in _FUNCTION or not span.noun
             )
             return bare and changes.judge_change(self, work, "point change", in_points)
@@ -358,8 +444,7 @@ class Judge:
             return True
         if amounts.noise(self, work) or amounts.derive(self, work):
             return True
-        named = span.decimals and span.text in self.source.text
-        if named or (span.spelled and not span.unit):
+        if span.text in self.source.masked or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")
         if span.unit in ("x", "part") and not re.search(r"\d", span.text):
             return work.settle("unchecked", self.kind(work), "no operands found for it")

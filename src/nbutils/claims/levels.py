@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from nbutils.claims import grammar
 from nbutils.claims.context import Operand, Sentence
 from nbutils.claims.grammar import Span
 from nbutils.claims.pairs import mean, point
@@ -16,22 +17,24 @@ if TYPE_CHECKING:
 
 MEAN = re.compile(r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall|usual|norm\w*)\b")
 _MEAN_NEAR = re.compile(r"\b(?:averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was|,|:)?)(?: \w+){0,3} ?~?$")
+_MEAN_AFTER = re.compile(r"^,? ?\(?(?:on average|the mean|the average|in the mean)\b")
 OTHERS = re.compile(
     r"\b(?:other|others|rest|remaining|ordinary|either side|around it|everything|outside|elsewhere|"
     r"without|apart from|except|excluding|usual|normal|weekdays?|working)\b"
 )
 SPLIT = re.compile(
-    r"\b(?:before|after|since|then|until|through|earlier|later|previous|from|now|once|prior|first|"
-    r"last|up to|against|half|halves|average\w*|mean|means|level|around)\b"
+    r"\b(?:before|after|since|then|afterwards|earlier|later|once|prior|half|halves|average\w*|mean|"
+    r"means|around|usual|normal|weeks|months|quarters|days|norm|level)\b"
 )
-_AFTER = re.compile(r"^[ ,(]{0,2}(?:in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
+_AFTER = re.compile(r"^[ ,(]{0,2}(?:the (?:mean|average) (?:of|for)|on average (?:in|over|for|across)|in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
 _BEFORE = re.compile(
-    r"^(?:'s)?[ ]?(?:[:(=,]|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|"
+    r"^(?:'s)?[ ]?(?:[:(=,]|(?:have |had )?averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|"
     r"came back to|, at|being|to|has|shows?|stands at|closed at|ended at|were at)?[ (]{0,2}"
     r"(?:only |just |still |about |~|also |back at |alone at )?$"
 )
 _HIGH = re.compile(r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$")
 _LOW = re.compile(r"\b(?:lowest|low|trough|bottom\w*|minimum|min|worst)(?: (?!\d)\w+){0,2},? ?\(?$")
+_NOW = re.compile(r"\b(?:now|latest|final|currently|today|most recent)(?: \w+){0,3} ?~?$")
 _FROM = re.compile(r"\bfrom(?: about| roughly| around| a| an| the| some)* ?~?$")
 _TO = re.compile(
     r"^(?: in [^,.;()]{3,24}?)?,?(?: down| up| back| all the way| only| just)? ?"
@@ -53,7 +56,7 @@ def factor(span: Span, unit: str) -> float | None:
             return 1.0
         return 1.0 if own == "" and not span.spelled else None
     if span.spelled:
-        return 1.0 if unit[:-1] == own else None
+        return 1.0 if own and unit[:-1] == own else None
     if unit == "money":
         return 1.0 if own in ("money", "") else None
     if unit in ("days", "hours"):
@@ -76,7 +79,7 @@ def attached(sentence: Sentence, span: Span) -> list[tuple[int, int]]:
     """The periods that a number is tied to directly: "0.41 in week 4", "week 4 (0.41)"."""
     found = []
     for start, end, low, high in sentence.marks:
-        if span.end <= start <= span.end + 14:
+        if span.end <= start <= span.end + 24:
             gap = sentence.low[span.end - sentence.start : start - sentence.start]
             if _AFTER.match(gap):
                 found.append((low, high))
@@ -100,6 +103,14 @@ def windows_for_means(
     for k in source.splits:
         yield from ((0, k), (k, n), (k + 1, n))
     yield 0, n
+    for word in re.findall(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\b", sentence.low[:400]):
+        k = int(word) if word.isdigit() else int(grammar.SPELLED[word])
+        if 1 < k < n:
+            yield from ((0, k), (n - k, n))
+    if "year" in sentence.low and source.case:
+        lag = {"quarter": 4, "month": 12}.get(source.case.period, n)
+        yield from ((i, i + lag) for i in range(0, n - lag + 1, lag))
+        yield max(0, n - lag), n
     if n > 3 and "half" in sentence.low or "halves" in sentence.low:
         yield from ((0, n // 2), (n - n // 2, n))
     for low, high in before.windows if before else []:
@@ -117,6 +128,12 @@ def means(
             operand = mean(series, low, high)
             if operand:
                 yield operand
+    listed = [o.value for _, o in sentence.levels[-3:] if o.series is series]
+    for size in (2, 3):
+        if len(listed) >= size:
+            value = sum(listed[-size:]) / size
+            yield Operand(value, value, None, series, f"mean of the {size} values named")
+    yield from list(_tied_means(series, sentence, []))
     if OTHERS.search(sentence.low):
         yield from others(sentence, before, series)
 
@@ -129,8 +146,11 @@ def others(sentence: Sentence, before: Sentence | None, series: Series) -> Itera
     by_value = sorted(known, key=lambda i: series.values[i] or 0.0)
     named = [{i for w in s.windows for i in range(*w)} for s in (sentence, before) if s]
     out = [*named, *(named[:1] and [named[0] | named[-1]])]
+    said = {int(grammar.SPELLED.get(w, 0)) for w in re.findall(r"[a-z]+", sentence.low[:400])}
+    said |= {int(d) for d in re.findall(r"\b\d{1,2}\b", sentence.low[:400])} | {1}
     for k in range(1, min(len(known) // 2, 6) + 1):
-        out += [set(by_value[-k:]), set(by_value[:k])]
+        if k in said or len(known) - k in said:
+            out += [set(by_value[-k:]), set(by_value[:k])]
     out.append({by_value[0], by_value[-1]})
     for left_out in out:
         kept = [series.values[i] or 0.0 for i in known if i not in left_out]
@@ -161,39 +181,54 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
     """The value, mean or extreme that a number repeats, read from the words around it."""
     sentence, source = work.sentence, judge.source
     before = judge.before(sentence)
-    left, _ = judge.context(work)
+    left, right = judge.context(work)
     if len(series.values) == source.n:
         tied = attached(sentence, work.span)
-        single = [low for low, high in tied if high - low == 1]
-        named = [i for w in (tied or sentence.windows) for i in range(*w)]
+        averaged = bool(_MEAN_NEAR.search(left)) or bool(_MEAN_AFTER.match(right))
+        if averaged and tied:
+            return first_inside(_tied_means(series, sentence, tied), wanted)
         if MEAN.search(sentence.low):
             operand = first_inside(means(sentence, before, source, series), wanted)
-            if operand:
+            if operand and not (tied and all(high - low == 1 for low, high in tied)):
                 return operand
+        named = [i for w in (tied or sentence.windows) for i in range(*w)]
+        if "from" in left[-20:]:
+            named += [low - 1 for low, _ in tied]
         operand = first_inside(points(series, named), wanted)
-        if operand:
+        if operand or averaged:
             return operand
-        if single and _bound_elsewhere(work, series, single, wanted):
-            return None
-        if _MEAN_NEAR.search(left):
+        if tied and all(high - low == 1 for low, high in tied) and series.main:
             return None
     extreme = _extreme(left, series)
     if extreme is not None and series.main:
         named_extremes = _window_extremes(sentence, before, source, series)
         return first_inside([*extreme, *named_extremes], wanted)
+    if series.main and _NOW.search(left[-28:]) and not sentence.windows:
+        return first_inside(points(series, _ends(series)), wanted)
     operand = first_inside(points(series, outward(series)), wanted)
-    if operand is None and series.main and SPLIT.search(sentence.low):
+    if operand is None and series.main and (SPLIT.search(left[-30:]) or SPLIT.search(right[:20])):
         operand = first_inside(means(sentence, before, source, series), wanted)
     return operand
 
 
-def _bound_elsewhere(
-    work: Work, series: Series, single: list[int], wanted: tuple[float, float]
-) -> bool:
-    """Whether a number tied to one period contradicts that period's value."""
-    named = {i for w in work.sentence.windows for i in range(*w)}
-    near = {i - 1 for i in single} if "from" in work.sentence.low else set()
-    return first_inside(points(series, sorted(named | near)), wanted) is None
+def _ends(series: Series) -> list[int]:
+    known = [i for i, v in enumerate(series.values) if v is not None]
+    return known[-1:]
+
+
+def _tied_means(
+    series: Series, sentence: Sentence, tied: list[tuple[int, int]]
+) -> Iterator[Operand]:
+    """Means of the windows tied to a number; of either side, where a single period is named."""
+    n = len(series.values)
+    for low, high in tied:
+        sides = [(low, high)] if high - low > 1 else [(0, low), (low, n), (high, n), (0, high)]
+        yield from (m for side in sides if (m := mean(series, *side)))
+    named = sorted({i for low, high in sentence.windows if high - low == 1 for i in range(low, high)})
+    values = [v for i in named if (v := series.at(i)) is not None]
+    if len(values) > 1:
+        value = sum(values) / len(values)
+        yield Operand(value, value, None, series, f"mean of the {len(values)} periods named")
 
 
 def _extreme(left: str, series: Series) -> list[Operand] | None:
@@ -260,6 +295,12 @@ def ranged(
             large = max(known, key=lambda i: values[i] or 0.0)
             if inside(values[small] or 0.0, low) and inside(values[large] or 0.0, high):
                 return small, large
+    known = sorted((i for i in range(n) if values[i] is not None), key=lambda i: values[i] or 0.0)
+    for cut in range(1, min(len(known) // 2, 6) + 1):
+        # the range of the others, once the lowest or highest few are set apart
+        for kept in (known[cut:], known[:-cut]):
+            if inside(values[kept[0]] or 0.0, low) and inside(values[kept[-1]] or 0.0, high):
+                return kept[0], kept[-1]
     return None
 
 

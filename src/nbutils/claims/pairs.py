@@ -16,7 +16,7 @@ _STEP = re.compile(
 )
 _RANGE = re.compile(
     r"\b(?:range|band|spread|swing|swings|gap between|highest|lowest|peak|trough|between|separate|"
-    r"best|worst|low|high|fluctuat|bounc|wobbl|noise|corridor|moves?)\b"
+    r"best|worst|low|high|bottom|shortfall|short|top|extremes?|surplus|fluctuat|bounc|wobbl|noise|corridor|moves?)\b"
 )
 
 
@@ -32,6 +32,11 @@ class Pair:
     def diff(self) -> float:
         """Change from the first to the second."""
         return self.b.value - self.a.value
+
+    @property
+    def timed(self) -> bool:
+        """Whether both operands are of one series and in order of time."""
+        return self.a.time is not None and self.b.time is not None and self.a.series is self.b.series
 
     @property
     def span(self) -> float:
@@ -82,44 +87,56 @@ def explicit(sentence: Sentence, at: int) -> list[Pair]:
 
 
 def labelled(sentence: Sentence, source: Source) -> Iterator[Pair]:
-    """Pairs made by the periods that a sentence names."""
+    """Pairs made by the periods that a sentence names: two of them, or a step into one."""
     series = source.main
-    if series is None or not sentence.windows:
+    if series is None:
         return
     windows = list(dict.fromkeys(sentence.windows))[:6]
-    n = source.n
     for k, (low, high) in enumerate(windows):
-        here = mean(series, low, high) if high - low > 1 else point(series, low)
+        here = over(series, low, high)
         if here is None:
             continue
         for other_low, other_high in windows[k + 1 :]:
-            wide = other_high - other_low > 1
-            there = mean(series, other_low, other_high) if wide else point(series, other_low)
+            there = over(series, other_low, other_high)
             if there:
                 yield ordered(here, there, "periods named")
-        if high - low == 1:
-            yield from _around(series, low, n)
-        else:
-            first, last = point(series, low), point(series, high - 1)
-            if first and last:
-                yield Pair(first, last, "ends of the window")
-            for other in (mean(series, 0, low), mean(series, high, n)):
-                if other:
-                    yield ordered(here, other, "window against the rest")
+        before = point(series, low - 1)
+        if before and high - low == 1:
+            yield Pair(before, here, "step into the period named")
 
 
-def _around(series: Series, i: int, n: int) -> Iterator[Pair]:
-    here = point(series, i)
-    before, last, first = point(series, i - 1), point(series, n - 1), point(series, 0)
-    if here is None:
+def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
+    """Pairs that a named period suggests: since it, up to it, before and after it."""
+    series = source.main
+    if series is None:
         return
-    if before:
-        yield Pair(before, here, "step into the period named")
-    if last and i < n - 1:
-        yield Pair(here, last, "since the period named")
-    if first and i > 0:
-        yield Pair(first, here, "up to the period named")
-    yield from split(series, i, n)
+    n = source.n
+    last, first = point(series, n - 1), point(series, 0)
+    for low, high in list(dict.fromkeys(sentence.windows))[:5]:
+        here = over(series, low, high)
+        if here is None:
+            continue
+        if high - low == 1:
+            if last and low < n - 1:
+                yield Pair(here, last, "since the period named")
+            if first and low > 0:
+                yield Pair(first, here, "up to the period named")
+            yield from split(series, low, n)
+            continue
+        start, end = point(series, low), point(series, high - 1)
+        if start and end:
+            yield Pair(start, end, "ends of the window")
+        eve = point(series, low - 1)
+        if eve and end:
+            yield Pair(eve, end, "over the window")
+        for other in (mean(series, 0, low), mean(series, high, n)):
+            if other:
+                yield ordered(here, other, "window against the rest")
+
+
+def over(series: Series, low: int, high: int) -> Operand | None:
+    """A period's value or a window's mean."""
+    return mean(series, low, high) if high - low > 1 else point(series, low)
 
 
 def split(series: Series, k: int, n: int) -> Iterator[Pair]:
@@ -161,6 +178,20 @@ def literal_pairs(source: Source, words: frozenset[str], unit: str) -> Iterator[
         previous = literal
 
 
+def years(source: Source) -> list[Pair]:
+    """Each period against the same one a year before, the latest first."""
+    series, case = source.main, source.case
+    lag = {"quarter": 4, "month": 12, "week": 52}.get(case.period, 0) if case else 0
+    if series is None or not lag:
+        return []
+    found = []
+    for i in range(len(series.values) - 1, lag - 1, -1):
+        a, b = point(series, i - lag), point(series, i)
+        if a and b:
+            found.append(Pair(a, b, "a year apart"))
+    return found
+
+
 def extremes(source: Source) -> list[Pair]:
     """Lowest and highest value, each against the last, and against each other."""
     series = source.main
@@ -177,9 +208,25 @@ def extremes(source: Source) -> list[Pair]:
     if not (high and low and last and first):
         return []
     found = [ordered(high, low, "high and low")]
+    for extreme in (high, low):
+        usual = mean(series, 0, int(extreme.time or 0))
+        if usual:
+            found.append(Pair(usual, extreme, "mean before it to the high or low"))
     found += [Pair(x, last, "high or low to last") for x in (high, low) if x.time != last.time]
     found += [Pair(first, x, "first to high or low") for x in (high, low) if x.time != first.time]
     return found
+
+
+def against_levels(sentence: Sentence, source: Source) -> Iterator[Pair]:
+    """Each value of the series against a level that the sentence measures it by."""
+    series = source.main
+    if series is None:
+        return
+    for _, level in sentence.levels[:2]:
+        for i in range(min(len(series.values), 16)):
+            here = point(series, i)
+            if here:
+                yield Pair(level, here, f"against {level.note}")
 
 
 def steps(source: Source, series: Series | None = None) -> list[Pair]:

@@ -24,6 +24,7 @@ _MONTH_NAME = re.compile(
 )
 _QUARTER = re.compile(r"\bQ([1-4])(?:[ -]?((?:19|20)\d\d))?\b")
 _AGO = re.compile(r"\b(\d+|[a-z]+) (day|week|month|quarter|year)s? ago\b", re.IGNORECASE)
+_GAP_METRIC = re.compile(r"\b(?:gap|minus|difference|lead)\b", re.IGNORECASE)
 _CELL = re.compile(r"\||\t")
 
 
@@ -42,6 +43,7 @@ class Series:
     words: frozenset[str] = frozenset()
     main: bool = False
     decimals: int = 0
+    gap: bool = False
     sums: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
@@ -87,6 +89,7 @@ class Source:
     splits: list[int]
     names: dict[str, int]
     words: frozenset[str]
+    masked: frozenset[str]
 
     @property
     def main(self) -> Series | None:
@@ -114,9 +117,14 @@ def read(text: str) -> Source:
             list(case.values), case.unit, case.metric, stems(f"{case.metric} {case.definition}"),
             True, case.decimals,
         )
+        main.gap = bool(_GAP_METRIC.search(f"{case.metric} {case.definition}"))
         series.insert(0, main)
+    series += _gaps(series)
     splits = _splits(text, marks, case)
-    return Source(case, text, series, literals, splits, _names(case), stems(text[:4000]))
+    return Source(
+        case, text, series, literals, splits, _names(case), stems(text[:4000]),
+        grammar.masked_numbers(text),
+    )
 
 
 def _literals(text: str, found: list[Span]) -> list[Literal]:
@@ -169,6 +177,21 @@ def _series(text: str, run: list[Literal], case: Case | None) -> Series:
     return Series(values, unit, before.strip(" :[(,")[-40:] or "list", stems(before))
 
 
+def _gaps(series: list[Series]) -> list[Series]:
+    """The differences between series of equal length and unit."""
+    found = []
+    for k, first in enumerate(series[:3]):
+        for second in series[k + 1 : 4]:
+            if first.unit == second.unit and len(first.values) == len(second.values):
+                values = [
+                    None if a is None or b is None else abs(a - b)
+                    for a, b in zip(first.values, second.values, strict=True)
+                ]
+                name = f"gap between {first.name} and {second.name}"
+                found.append(Series(values, first.unit, name, gap=True))
+    return found
+
+
 def _splits(text: str, marks: list[grammar.Label], case: Case | None) -> list[int]:
     """Indexes at which something is said to have changed (0 is the first period)."""
     if not case:
@@ -182,6 +205,12 @@ def _splits(text: str, marks: list[grammar.Label], case: Case | None) -> list[in
         ago = match[1].lower()
         number = int(ago) if ago.isdigit() else int(grammar.SPELLED.get(ago, 0))
         found.append(count - number)
+    names = _names(case)
+    for match in _MONTH_NAME.finditer(f"{case.changes}\n{case.notes}") if names else ():
+        found.append(names.get(match[1].lower(), 0))
+    for match in _QUARTER.finditer(f"{case.changes}\n{case.notes}") if names else ():
+        full = f"q{match[1]} {match[2]}" if match[2] else f"q{match[1]}"
+        found.append(names.get(full, 0))
     return sorted({i for i in found if 0 < i < count})
 
 
