@@ -1,7 +1,18 @@
 """What people read: tables, figures, stage pages and the front page of a run."""
 
 from .figures import bars, curves, dots, show
+from .front import front_page
 from .html import annotate, notebook_html
 from .tables import Table, table
 
-__all__ = ["Table", "annotate", "bars", "curves", "dots", "notebook_html", "show", "table"]
+__all__ = [
+    "Table",
+    "annotate",
+    "bars",
+    "curves",
+    "dots",
+    "front_page",
+    "notebook_html",
+    "show",
+    "table",
+]

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -178,7 +178,7 @@ def curves(
     _need(frame, [x, *ys])
     if not (xlabel.strip() and ylabel.strip()):
         raise UserError(f"the figure '{title}' has an axis without label: name it with its unit.")
-    with _axes(title, 2.6) as (_, axes):
+    with _axes(title, 2.6) as (fig, axes):
         colours = iter(COLOURS * len(ys))
         for column, name in ys.items():
             colour = GREY if column == baseline else next(colours)
@@ -191,7 +191,7 @@ def curves(
         axes.set_ylabel(ylabel)
         if len(ys) > 1:
             axes.legend(loc="best")
-    return axes.figure
+    return fig
 
 
 def bars(
@@ -244,7 +244,7 @@ def bars(
             axes.margins(x=0.1)
         _name_rows(axes, names, xlabel)
         if all(length == round(length) for length in lengths):
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.locator_params(axis="x", integer=True)
     return fig
 
 

@@ -21,14 +21,20 @@ MARKS = {
     "unchecked": ("open", "?", "not checked"),
 }
 HIDDEN_TAGS = {"setup", "parameters", "injected-parameters", "papermill-error-cell-tag"}
-TAGS = set(
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption "
-    "figure h1 h2 h3 h4 h5 h6 hr i img kbd li mark ol p pre s section small span strong sub "
-    "summary sup table tbody td tfoot th thead tr u ul".split()
+TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption "
+        "figure h1 h2 h3 h4 h5 h6 hr i img kbd li mark ol p pre s section small span strong sub "
+        "summary sup table tbody td tfoot th thead tr u ul",
+    )
 )
-ATTRIBUTES = set(
-    "alt class colspan dir height href lang open role rowspan scope src start style title "
-    "width".split()
+ATTRIBUTES = frozenset(
+    re.findall(
+        r"[\w-]+",
+        "alt aria-label class colspan dir height href lang open role rowspan scope src start "
+        "style title width",
+    )
 )
 
 
@@ -116,7 +122,7 @@ def _allowed(tag: str, name: str, value: str) -> bool:
         return tag == "img" and value.startswith("data:image/")
     if name == "href":
         return not value.strip().lower().startswith("data:")
-    return name in ATTRIBUTES or name == "aria-label"
+    return name in ATTRIBUTES
 
 
 def _image_or_words(match: re.Match[str]) -> str:
