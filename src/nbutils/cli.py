@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import UserError
-from .examples import CaseError, DataFileError
 
 COLUMNS = ("row", "precision", "coverage", "faithful", "first wrong claim")
 
@@ -31,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return args.command(args)
-    except (UserError, CaseError, DataFileError) as error:
+    except (UserError, ValueError) as error:
+        if not _meant_for_the_user(error):
+            raise
         sys.stderr.write(f"nbutils: {error}\n")
         return 2
     except KeyboardInterrupt:
@@ -40,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `nbutils check ... | head`: nobody reads on; keep Python from complaining at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _meant_for_the_user(error: Exception) -> bool:
+    from .examples import CaseError, DataFileError  # brings numpy, too slow for --help
+
+    return isinstance(error, UserError | CaseError | DataFileError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,7 +130,7 @@ def _check(args: argparse.Namespace) -> int:
 def _verdicts(file: str) -> list[tuple[str, Any]]:
     """Row id (or number) and verdict of every row."""
     from . import claims
-    from .examples import read_jsonl
+    from .examples import DataFileError, read_jsonl
 
     verdicts = []
     for number, row in enumerate(read_jsonl(file, required=("input", "output")), start=1):

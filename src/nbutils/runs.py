@@ -194,13 +194,13 @@ class Run:
         path = self.need(name)
         return read_jsonl(path, tuple(required)) if path.stat().st_size else []
 
-    def write_json(self, name: str, obj: Any) -> Path:
+    def write_json(self, name: str, obj: Any) -> None:
         """Write a JSON file whole or not at all; NaN is refused with `RunError`."""
-        return self._write(name, dumps(obj, name, indent=1) + "\n")
+        self._write(name, dumps(obj, name, indent=1) + "\n")
 
-    def write_jsonl(self, name: str, rows: Iterable[dict[str, Any]]) -> Path:
+    def write_jsonl(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
         """Write a JSONL file whole or not at all; NaN is refused with `RunError`."""
-        return self._write(name, "".join(dumps(row, name) + "\n" for row in rows))
+        self._write(name, "".join(dumps(row, name) + "\n" for row in rows))
 
     @contextmanager
     def write_dir(self, name: str) -> Iterator[Path]:
@@ -280,11 +280,10 @@ class Run:
         inputs = {**{k: digest(self.dir / k) for k in others}, **self._read}
         return {k: inputs[k] for k in sorted(inputs) if k not in outputs}, outputs
 
-    def _write(self, name: str, text: str) -> Path:
+    def _write(self, name: str, text: str) -> None:
         path = self._inside(name)
         self._written.add(_key(name))
         write_text(path, text)
-        return path
 
     def _inside(self, name: str) -> Path:
         path = Path(os.path.normpath(self.dir / name))

@@ -27,15 +27,15 @@ __all__ = ["Request", "run"]
 LOCK_FILE = ".lock"
 
 
-def run(request: Request, out: TextIO = sys.stdout) -> int:
+def run(request: Request, out: TextIO | None = None) -> int:
     """Make a run, or bring it up to date.
 
     Parameters
     ----------
     request : Request
         Profile, run name, stages and parameters.
-    out : text stream
-        Where plan and progress are written.
+    out : text stream, optional
+        Where plan and progress are written; standard output by default.
 
     Returns
     -------
@@ -47,6 +47,7 @@ def run(request: Request, out: TextIO = sys.stdout) -> int:
     UserError
         If anything in the request, the profile or the folders is wrong; nothing is written then.
     """
+    out = out or sys.stdout
     book = open_book(request)
     book.run_dir.mkdir(parents=True, exist_ok=True)
     with _locked(book.run_dir, book.name):

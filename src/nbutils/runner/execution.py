@@ -154,7 +154,8 @@ def _short(file: str, root: Path) -> str:
 
 def _kernel_death(job: Job, error: Exception) -> str:
     lines = (job.run_dir / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-    said = next((f"; its last words: {x.strip()}" for x in reversed(lines) if x.strip()), "")
+    own = [x.strip() for x in lines if x.strip() and not x.startswith("[IPKernelApp]")]
+    said = f"; its last words: {own[-1]}" if own else ""
     if isinstance(error, DeadKernelError):
         return f"the kernel died; most often memory has run out{said[:300]}"
     return f"{type(error).__name__}: {error}{said[:300]}"
@@ -196,8 +197,9 @@ class Display:
         return f"cell {self.cell} of {self.cells}" if self.cell else "start"
 
     def cell_started(self, cell: Any, cell_index: int) -> None:
-        """Count a code cell; a hook of nbclient."""
-        if "injected-parameters" not in cell.metadata.get("tags", []):
+        """Count a code cell; a hook of nbclient, which calls it for text and empty cells too."""
+        code = cell.cell_type == "code" and cell.source.strip()
+        if code and "injected-parameters" not in cell.metadata.get("tags", []):
             self.cell += 1
 
     def line(self) -> str:
