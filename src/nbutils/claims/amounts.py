@@ -21,6 +21,7 @@ _NOISE = re.compile(
     r"\b(?:chance|noise|noisy|standard errors?|standard deviation|random|margin|luck|sampling|"
     r"wander|expected|expect|binomial|scatter|fluctuat\w+)\b"
 )
+_HALF = re.compile(r"\b(?:each|half|halves|evenly|equal\w*)\b")
 _TOTAL = re.compile(r"\b(?:total|all|altogether|together|over|since|cumulative\w*|sum|in|across)\b")
 
 
@@ -52,6 +53,8 @@ def count(judge: Judge, work: Work) -> bool:
                 return work.settle("supported", _kind(span), f"{text} ({pair.bound})")
     if _recent_times_base(judge, work, wanted):
         return True
+    if _HALF.search(work.sentence.low) and inside(case.cohort / 2, wanted):
+        return work.settle("supported", _kind(span), f"half of {show(case.cohort)}")
     for _, operand in work.sentence.levels:
         for value in (operand.value, operand.printed):
             if inside(value * by * case.cohort, wanted):
@@ -70,6 +73,11 @@ def _recent_times_base(judge: Judge, work: Work, wanted: tuple[float, float]) ->
     bases = [
         lit.span for lit in judge.source.literals[:60]
         if lit.span.unit in ("", "money") and lit.span.value >= 20 and not lit.span.spelled
+    ]
+    bases += [
+        w.span for w in judge.settled[-8:]
+        if w.verdict == "supported" and w.kind == "count" and w.sentence is work.sentence
+        and w.span.value >= 20
     ]
     for other in told[:-3:-1]:
         for base in bases[:8]:

@@ -21,6 +21,11 @@ _STEPS = re.compile(r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|late
 _SINCE = re.compile(
     r"\b(?:since|from|by|until|after|before|last|over|took|up to|then|now|gone|compared|than)\b"
 )
+_PACE_OF = re.compile(r"\b(?:steps?|pace|slow\w*|shr[aiu]nk\w*|monthly loss|weekly loss)\b")
+_AGAINST = re.compile(
+    r"\b(?:above|below|against|short|shortfall|under|clear of|beyond|measured|compared|surplus|over "
+    r"the|over its|missing|lead|behind|ahead)\b"
+)
 _COMPARES = re.compile(
     r"^[^.;]{0,30}?\b(?:than|above|below|short of|under|over|apart|behind|ahead)\b"
 )
@@ -50,9 +55,15 @@ def medium(judge: Judge, work: Work) -> list[Pair]:
     elif before:
         nearest = min(sentence.levels, key=lambda item: abs(item[0] - work.span.start))[1]
         found = found + [
-            pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-3:]
+            pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-6:]
         ]
     found = found + pairs.ends(source)
+    if _AGAINST.search(sentence.low):
+        found += list(pairs.against_levels(sentence, source))
+        if before:
+            found += list(pairs.against_levels(before, source))
+    if "hal" in sentence.low or "differ" in sentence.low:
+        found += pairs.halves(source)
     if pairs.says_range(sentence.low):
         found += pairs.extremes(source)
     if pairs.says_step(sentence.low):
@@ -69,11 +80,17 @@ def medium(judge: Judge, work: Work) -> list[Pair]:
             if not series.gap:
                 found += pairs.ends(source, series)
     if says_gap(work):
+        found += list(pairs.literal_gaps(source))
         for series in source.series[1:]:
             if series.gap:
                 found += pairs.ends(source, series)
                 found += [Pair(ZERO, p.b, "the two series") for p in pairs.ends(source, series)]
     return found
+
+
+def says_steps(work: Work) -> bool:
+    """Whether a sentence speaks of successive changes."""
+    return bool(_STEPS.search(work.sentence.low))
 
 
 def step_series(series: Series, by: float) -> Series:
@@ -120,25 +137,26 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     ``by`` turns a difference into the printed unit; 0 asks for the change in percent.
     """
     wanted = work.span.interval()
-    sign = _sign(work)
+    sign = _strict_sign(work)
     wrong: tuple[Pair, float] | None = None
-    said = work.span.unit in ("pp", "points", "%") or not judge.level_context(work)
-    bound = [*strong(judge, work), *medium(judge, work)]
-    for pair in bound if said else ():
+    said = work.span.unit in ("pp", "points", "%") or judge.says_change(work)
+    said = said or not judge.level_context(work)
+    named = strong(judge, work)
+    bound = [*named, *medium(judge, work)]
+    sure = len(named) + len(judge.used)
+    for k, pair in enumerate(bound if said else ()):
         for value in values(pair, work, by):
             if not inside(abs(value), wanted):
                 continue
-            if sign and value * sign < 0 and pair.timed:
+            if sign and value * sign < 0 and pair.timed and k < sure:
                 wrong = wrong or (pair, value)
                 continue
             return _support(judge, work, kind, pair, value, by)
-    if wrong is None or not _literally_directed(work):
+    if wrong is None:
         found = _gated(judge, work, by, wanted, () if said else bound)
         if found:
             return _support(judge, work, kind, found[0], found[1], by)
     if wrong is not None:
-        if not _literally_directed(work):
-            return _support(judge, work, kind, *wrong, by)
         text = explain(wrong[0], wrong[1], by, work)
         return work.settle("contradicted", kind, f"the other way round: {text}")
     return False
@@ -205,18 +223,14 @@ def show(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _sign(work: Work) -> int:
-    return work.span.sign or direction(work.sentence, work.span.start, work.span.end)
-
-
-def _literally_directed(work: Work) -> bool:
-    """Whether up or down is said by words that cannot mean better or worse."""
+def _strict_sign(work: Work) -> int:
+    """Up or down, where it is said by words that cannot mean better or worse or compare levels."""
     if work.span.sign:
-        return True
+        return work.span.sign
     s = work.sentence
-    if _COMPARES.search(s.low[work.span.end - s.start :][:60]):
-        return False
-    return bool(direction(work.sentence, work.span.start, work.span.end, strong=True))
+    if _COMPARES.search(s.low[work.span.end - s.start :][:60]) or _PACE_OF.search(s.low):
+        return 0
+    return direction(s, work.span.start, work.span.end, strong=True)
 
 
 def confusion(judge: Judge, work: Work, by: float) -> bool:

@@ -167,6 +167,8 @@ def _first_last(sentence: Sentence, match: re.Match[str], count: int) -> None:
         low, high = (0, size) if first else (count - size, count)
     start, end = sentence.start + match.start(), sentence.start + match.end()
     _add(sentence, start, end, max(low, 0), high)
+    if not first and sentence.low[: match.start()].endswith(("first and ", "first and the ")):
+        _add(sentence, start, end, 0, size)
 
 
 def direction(sentence: Sentence, start: int, end: int, strong: bool = False) -> int:
@@ -202,9 +204,9 @@ _MODAL = re.compile(
     r"only if|provided|ship|keep|adopt)\b"
 )
 _PAST = re.compile(
-    r"\b(?:was|were|had|has been|have been|has (?:already )?\w+ed|have (?:already )?\w+ed|fell|rose|"
-    r"dropped|declined|averaged|went|stood|brought|lost|gained|grew|climbed|is now|are now|has "
-    r"(?:fallen|risen|grown|dropped)|have (?:fallen|risen|grown)|slipped|converted|reached)\b"
+    r"\b(?:was|were|has been|have been|has (?:already )?\w+ed|have (?:already )?\w+ed|fell|rose|"
+    r"dropped|declined|averaged|went|stood|brought|grew|climbed|is now|are now|has "
+    r"(?:fallen|risen|grown|dropped)|have (?:fallen|risen|grown)|slipped)\b"
 )
 _PROPOSES = re.compile(
     r"\b(?:we (?:should|recommend|propose|suggest|need to|will|could)|i (?:recommend|propose|suggest)|"

@@ -17,7 +17,7 @@ _RUN_AFTER = re.compile(
     r"on record|in the series)\b"
 )
 _RUN_BEFORE = re.compile(
-    r"\b(?:for|over|in|across|within|after|all|lasted|spans?|covers?|during|throughout|through)"
+    r"\b(?:for|over|across|all|lasted|spans?|covers?|during|throughout|through)"
     r"(?: the| all| only| just| about| some| now| nearly| over)* $"
 )
 _STEPS = re.compile(
@@ -132,6 +132,8 @@ def _other_unit(judge: Judge, work: Work) -> bool:
     case, span = judge.source.case, work.span
     if span.unit not in PERIOD_WORDS or not case or case.period not in _DAYS:
         return False
+    if re.search(rf"(?<!\d){span.value:g}{span.unit[0]}\b", case.regression):
+        return work.settle("supported", "duration", "part of the regression's outcome")
     if span.unit in _DAYS:
         for length in sorted(lengths(judge, work)):
             days = length * _DAYS[case.period]

@@ -211,11 +211,13 @@ _MASK = re.compile(
     r"|\b[A-Za-z]+-\d+(?:\.\d+)?\b(?!%)",
     re.IGNORECASE | re.MULTILINE,
 )
+_NOT_LABEL = r"(?![\d.,]*\d?[ ]?%|\.\d|,\d{3}|\d| (?:points|percent|pp)\b)"
+_PERIOD = "day|week|wk|month|quarter|qtr|year|cohort|period"
 _LABEL = re.compile(
-    r"\b(?P<noun>day|week|wk|month|quarter|qtr|year|cohort|period|days|weeks|months|quarters|years"
-    r"|cohorts|periods)[ -]?#?(?P<nums>\d{1,3}(?:(?:, ?(?:and )?| and | to | through | until | or | & "
-    r"|-|\u2013|\u2014)(?:(?:day|week|month|quarter|year|cohort|period) )?\d{1,3}(?![\d.,]*\d?%"
-    r"|\.\d|,\d{3}|\d| (?:points|percent|pp))){0,9})(?![\d.,]*\d?%|\.\d|,\d{3}|\d)",
+    rf"\b(?P<noun>{_PERIOD})s?[ -]?#?(?P<nums>\d{{1,3}}{_NOT_LABEL}"
+    rf"(?:(?: to | through | until |-|\u2013|\u2014)(?:(?:{_PERIOD}) )?\d{{1,2}}{_NOT_LABEL})?"
+    rf"(?:(?:, ?(?:and )?| and | or | & )(?:(?:{_PERIOD})s? )?\d{{1,2}}(?:[-\u2013]\d{{1,2}})?"
+    rf"{_NOT_LABEL}){{0,9}})",
     re.IGNORECASE,
 )
 _GLUED = re.compile(r"[A-Za-z]")
@@ -394,6 +396,8 @@ def _scale_unit(tail: re.Match[str] | None) -> tuple[float, str]:
 def _finish(text: str, span: Span) -> Span:
     span.text = text[span.start : span.end]
     span.hedge = hedge_before(text, span.start)
+    if not span.hedge and text.startswith((" at most", " or less", " or fewer"), span.end):
+        span.hedge = "at most"
     noun = _NOUN.match(text, span.end)
     if noun:
         span.noun, span.noun2 = noun[1].lower(), (noun[2] or "").lower()

@@ -30,14 +30,14 @@ _CHANGE_BEFORE = re.compile(
 )
 _CHANGE_AFTER = re.compile(
     r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|worse|apart|"
-    rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|under|over|of a point|too|{_NOUN})\b"
+    rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|of a point|{_NOUN})\b"
 )
 _PERCENT_OF = re.compile(
     r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|\bdays?|\bhours?)(?: \w+){0,2}(?: \(|, or |,? or | \(or |, )"
     r"(?:about |roughly |around |some |nearly |a )?~?$"
 )
 _LEVEL_BEFORE = re.compile(
-    r"\b(?:from|to|at|was|were|averag\w+|mean|mean of|average of|between|stood at|reached|hit|"
+    r"\b(?:from|to|at|was|were|averag(?:es?|ed|ing)|mean|mean of|average of|between|stood at|reached|hit|"
     r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only| just| still)? ?~?$"
 )
 _CARRY = re.compile(r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$")
@@ -103,6 +103,8 @@ class Judge:
         if left.unit or right.unit not in ("pp", "points", "%") or left.currency:
             return
         gap = self.output[left.end : right.start]
+        if right.unit == "%" and " or" in gap:
+            return
         if len(gap) < 24 and _CARRY.match(gap) and left.decimals == right.decimals:
             left.unit = right.unit
 
@@ -150,7 +152,8 @@ class Judge:
         if _CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after):
             return True
         # "8 points (18%)", "$4 or 9%": the percent of a change just told
-        return work.span.unit == "%" and bool(_PERCENT_OF.search(before))
+        told = work.span.unit == "%" and bool(_PERCENT_OF.search(before))
+        return told and not re.match(r" ?(?:to|and|→|-|\u2013) ?\d", after)
 
     def level_context(self, work: Work) -> bool:
         """Whether the word before a number makes it a level."""
@@ -189,7 +192,7 @@ class Judge:
             for work, operand in zip(items, levels.points(series, indexes), strict=False):
                 if inside(operand.value, scaled(work.span, by)):
                     self._is_level(work, operand, by)
-                else:
+                elif work is not items[0] and work is not items[-1]:
                     text = f"the list runs through {operand.note}, which is {show(operand.value)}"
                     work.settle("contradicted", "level", text)
             return
@@ -232,10 +235,13 @@ class Judge:
                 by_a = by_b = by_a or by_b
             if by_a is None or by_b is None:
                 continue
-            found = levels.move(series, scaled(a.span, by_a), scaled(b.span, by_b))
-            if not found or (series.main and not self._plausible(a, b, found, series)):
+            moves = levels.moves(series, scaled(a.span, by_a), scaled(b.span, by_b))
+            moves = [m for m in moves if not series.main or self._plausible(a, b, m, series)]
+            if not moves:
                 continue
-            if series.main and not self._role(a.sentence, series, *found):
+            fit = [m for m in moves if not series.main or self._role(a.sentence, series, *m)]
+            found = (fit or moves)[0]
+            if not fit:
                 text = f"no such move: the series goes from {show(series.values[0] or 0)} to "
                 b.settle("contradicted", "level", text + show(series.values[-1] or 0))
                 return
@@ -281,6 +287,8 @@ class Judge:
     def _range(self, a: Work, b: Work) -> None:
         for series in self.source.series:
             by = factor(b.span, series.unit)
+            if self._step_range(a, b, series):
+                return
             if by is None or a.span.sign:
                 continue
             found = levels.ranged(series, scaled(a.span, by), scaled(b.span, by))
@@ -292,6 +300,23 @@ class Judge:
                     if operand:
                         self._is_level(work, operand, by)
                 return
+
+    def _step_range(self, a: Work, b: Work, series: Series) -> bool:
+        """ "Widened by 11 to 15 a month": the smallest and the largest of successive changes."""
+        points = b.span.unit in ("pp", "points")
+        if not (points or self.says_change(a) or changes.says_steps(a)):
+            return False
+        by = (1.0 if not points else 0.01) if series.unit == "rate" else factor(b.span, series.unit)
+        if by is None:
+            return False
+        stepped = changes.step_series(series, 1 / by)
+        found = levels.ranged(stepped, a.span.interval(), b.span.interval())
+        if found is None:
+            return False
+        for work, index in zip((a, b), found, strict=True):
+            text = f"step into period {index + 2} is {show(stepped.values[index] or 0.0)}"
+            work.settle("supported", "point change", text)
+        return True
 
     def _half_range(self, a: Work, b: Work, series: Series, by: float) -> None:
         """ "Between A and B" where only one end is that of the series: the other is wrong."""
@@ -375,7 +400,8 @@ class Judge:
                 value = span.value * by * (span.sign or 1)
                 note = f"the input says {literal.span.text}"
                 work.operand = Operand(value, value, None, None, note)
-                if span.decimals or span.unit:
+                cohort = self.source.case.cohort if self.source.case else None
+                if span.decimals or span.unit or (span.value >= 10 and span.value != cohort):
                     work.sentence.levels.append((span.start, work.operand))
                     work.sentence.levels.sort(key=lambda item: item[0])
             kind = "level" if span.unit == "%" else self.kind(work)

@@ -26,9 +26,9 @@ SPLIT = re.compile(
     r"\b(?:before|after|since|then|afterwards|earlier|later|once|prior|half|halves|average\w*|mean|"
     r"means|around|usual|normal|weeks|months|quarters|days|norm|level)\b"
 )
-_AFTER = re.compile(r"^[ ,(]{0,2}(?:the (?:mean|average) (?:of|for)|on average (?:in|over|for|across)|in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
+_AFTER = re.compile(r"^[ ,(]{0,2}(?:over|across|through|up to|the (?:mean|average) (?:of|for)|on average (?:in|over|for|across)|in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
 _BEFORE = re.compile(
-    r"^(?:'s)?[ ]?(?:[:(=,]|(?:have |had )?averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|"
+    r"^(?:'s)?[ ]?(?:[:(=]|(?:have |had )?averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|"
     r"came back to|, at|being|to|has|shows?|stands at|closed at|ended at|were at)?[ (]{0,2}"
     r"(?:only |just |still |about |~|also |back at |alone at )?$"
 )
@@ -50,11 +50,13 @@ def factor(span: Span, unit: str) -> float | None:
     if unit == "rate":
         if own == "%":
             return 0.01
-        return 1.0 if own == "" and not span.spelled and span.value <= 1 and span.decimals else None
+        return 1.0 if own == "" and not span.spelled and span.value <= 3 and span.decimals else None
     if unit == "percent":
         if own == "%":
             return 1.0
-        return 1.0 if own == "" and not span.spelled else None
+        if own or span.spelled:
+            return None
+        return 100.0 if span.value <= 3 and span.decimals > 1 else 1.0
     if span.spelled:
         return 1.0 if own and unit[:-1] == own else None
     if unit == "money":
@@ -202,7 +204,9 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
     extreme = _extreme(left, series)
     if extreme is not None and series.main:
         named_extremes = _window_extremes(sentence, before, source, series)
-        return first_inside([*extreme, *named_extremes], wanted)
+        operand = first_inside([*extreme, *named_extremes], wanted)
+        if operand or not re.search(r"\b(?:best|worst)\b", left[-40:]):
+            return operand
     if series.main and _NOW.search(left[-28:]) and not sentence.windows:
         return first_inside(points(series, _ends(series)), wanted)
     operand = first_inside(points(series, outward(series)), wanted)
@@ -304,11 +308,11 @@ def ranged(
     return None
 
 
-def move(
+def moves(
     series: Series, a: tuple[float, float], b: tuple[float, float]
-) -> tuple[int, int] | None:
-    """Indexes of a move from one value to a later one: the ends first, then any, earliest first."""
+) -> list[tuple[int, int]]:
+    """Indexes of the moves from one value to a later one, the longest first."""
     n = len(series.values)
     starts = [i for i in range(n) if (v := series.at(i)) is not None and inside(v, a)]
     ends = [i for i in range(n - 1, -1, -1) if (v := series.at(i)) is not None and inside(v, b)]
-    return next(((i, j) for i in starts for j in ends if i < j), None)
+    return [(i, j) for i in starts[:12] for j in ends[:12] if i < j]

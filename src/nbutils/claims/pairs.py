@@ -100,9 +100,9 @@ def labelled(sentence: Sentence, source: Source) -> Iterator[Pair]:
             there = over(series, other_low, other_high)
             if there:
                 yield ordered(here, there, "periods named")
-        before = point(series, low - 1)
-        if before and high - low == 1:
-            yield Pair(before, here, "step into the period named")
+        before, last = point(series, low - 1), point(series, high - 1)
+        if before and last:
+            yield Pair(before, last, "step into the period named")
 
 
 def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
@@ -126,9 +126,6 @@ def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
         start, end = point(series, low), point(series, high - 1)
         if start and end:
             yield Pair(start, end, "ends of the window")
-        eve = point(series, low - 1)
-        if eve and end:
-            yield Pair(eve, end, "over the window")
         for other in (mean(series, 0, low), mean(series, high, n)):
             if other:
                 yield ordered(here, other, "window against the rest")
@@ -176,6 +173,35 @@ def literal_pairs(source: Source, words: frozenset[str], unit: str) -> Iterator[
                 )
                 yield Pair(a, b, "side by side in the input")
         previous = literal
+
+
+def halves(source: Source) -> list[Pair]:
+    """The mean of the first half against that of the second."""
+    series, n = source.main, source.n
+    if series is None or n < 4:
+        return []
+    a, b = mean(series, 0, n // 2), mean(series, n - n // 2, n)
+    return [Pair(a, b, "the two halves")] if a and b else []
+
+
+def literal_gaps(source: Source) -> Iterator[Pair]:
+    """A level of another group, told in the input, against the ends of the series."""
+    series, case = source.main, source.case
+    if series is None or not case:
+        return
+    unit = {"rate": "%", "percent": "%", "money": "money"}.get(case.unit, "")
+    for literal in source.literals[:40]:
+        span = literal.span
+        if literal.line in ("metric", "cohort size") or span.spelled:
+            continue
+        decimal = case.unit == "rate" and not span.unit and span.decimals and span.value < 1
+        if span.unit == unit or decimal:
+            by = 0.01 if case.unit == "rate" and not decimal else 1.0
+            other = Operand(span.value * by, span.value * by, None, None, "the input")
+            for i in (len(series.values) - 1, 0):
+                here = point(series, i)
+                if here:
+                    yield Pair(other, here, f"against {span.text} in the input")
 
 
 def years(source: Source) -> list[Pair]:

@@ -44,7 +44,7 @@ def statistic(judge: Judge, work: Work) -> bool:
         given = [float(x) for x in (block.n, block.pseudo_r2) if x is not None]
         return _settle(work, given, wanted, "the block")
     if work.span.unit == "%" and ("odds" in work.sentence.low or _CHANCE.search(after)):
-        return _odds(work, named, wanted, after)
+        return _odds(work, named, block.predictors, wanted, after)
     if _COEFFICIENT.search(before):
         given = [abs(p.coefficient) for p in named if p.coefficient is not None]
         return _settle(work, given, wanted, "coefficient")
@@ -68,7 +68,11 @@ def _settle(work: Work, given: list[float], wanted: tuple[float, float], what: s
 
 
 def _odds(
-    work: Work, named: list[Predictor], wanted: tuple[float, float], after: str
+    work: Work,
+    named: list[Predictor],
+    others: tuple[Predictor, ...],
+    wanted: tuple[float, float],
+    after: str,
 ) -> bool:
     ratios = [p.odds_ratio for p in named if p.odds_ratio is not None]
     if _CHANCE.search(after[:40]):
@@ -87,6 +91,11 @@ def _odds(
                 wrong = text
                 continue
             return work.settle("supported", "statistic", text)
+    if not wrong:
+        for value in (p.odds_ratio for p in others if p.odds_ratio is not None):
+            if inside(abs(value - 1) * 100, wanted) and (not sign or (value - 1) * sign > 0):
+                text = f"{value:g} - 1 = {(value - 1) * 100:+.0f}% odds"
+                return work.settle("supported", "statistic", text)
     if wrong:
         return work.settle("contradicted", "statistic", f"the other way round: {wrong}")
     return False
