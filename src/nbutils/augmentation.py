@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from nbutils import claims
 from nbutils.examples import (
+    URGENCIES,
     CaseError,
     DataFileError,
     Example,
     find_alike,
     parse_answer,
     parse_case,
+    read_jsonl,
 )
 
 DECISIONS = ("approve", "edit", "reject")
@@ -46,7 +49,8 @@ def from_parents(
     DataFileError
         If a candidate names no parent.
     """
-    usable, left = [], []
+    usable: list[Example] = []
+    left: list[Example] = []
     for candidate in candidates:
         if not candidate.meta.get("seed_id"):
             raise DataFileError(
@@ -174,6 +178,11 @@ def approved(candidates: Sequence[Example], decided: pd.DataFrame) -> list[Examp
     return [replace(c, output=text[c.id]) for c in candidates if c.id in text]
 
 
+def read_labels(path: Path) -> list[dict[str, Any]]:
+    """Labels of candidates (``id``, ``flaw``), to measure with; none if there is no file."""
+    return read_jsonl(path, ["id", "flaw"]) if path.is_file() else []
+
+
 def flaws_caught(
     gated: pd.DataFrame, decided: pd.DataFrame, labels: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
@@ -205,3 +214,20 @@ def flaws_caught(
         }
     )
     return table.sort_values("n", ascending=False).reset_index()
+
+
+def composition(train: Sequence[Example], val: Sequence[Example]) -> pd.DataFrame:
+    """What each side is made of: ``side``, ``reports``, ``generated`` and urgencies."""
+    rows = []
+    for side, examples in (("train", train), ("val", val)):
+        urgency = [parse_answer(e.output).urgency for e in examples]
+        generated = sum("seed_id" in e.meta for e in examples)
+        rows.append(
+            {
+                "side": side,
+                "reports": len(examples) - generated,
+                "generated": generated,
+                **{level: urgency.count(level) for level in URGENCIES},
+            }
+        )
+    return pd.DataFrame(rows)

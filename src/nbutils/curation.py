@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from nbutils.examples import (
     find_alike,
     parse_answer,
     parse_case,
+    read_jsonl,
 )
 
 REASONS = (
@@ -243,7 +246,26 @@ def _quote(text: str, size: int = 90) -> str:
     return f"'{short[:size]}…'" if len(short) > size else f"'{short}'"
 
 
+def by_reason(screened: pd.DataFrame) -> pd.DataFrame:
+    """Rejected reports by reason: ``reason``, ``reports``, and one ``example`` of the evidence."""
+    pairs = [
+        (reason, evidence)
+        for row in screened.to_dict("records")
+        for reason, evidence in zip(row["reasons"], row["evidence"], strict=True)
+    ]
+    frame = pd.DataFrame(pairs, columns=["reason", "example"])
+    table = frame.groupby("reason").agg(reports=("reason", "size"), example=("example", "first"))
+    return table.sort_values("reports", ascending=False).reset_index()
+
+
 # --------------------------------------------------------------------------- against labels
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """Labels of reports: columns ``id``, ``label``, ``reasons``; no rows if there is no file."""
+    columns = ["id", "label", "reasons"]
+    rows = read_jsonl(path, columns) if path.is_file() else []
+    return pd.DataFrame(rows, columns=columns)
 
 
 def score(screened: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -305,6 +327,52 @@ def gate(example: Example, series: Sequence[float] | None = None) -> str:
         if c.verdict in ("contradicted", "unit_confusion")
     ]
     return f"numbers: '{wrong[0].text}': {wrong[0].derivation}" if wrong else ""
+
+
+def curate(
+    formatted: Sequence[Example], screened: pd.DataFrame
+) -> tuple[list[Example], pd.DataFrame]:
+    """Keep the formatted pairs of kept reports that pass the gate.
+
+    Parameters
+    ----------
+    formatted : sequence of Example
+        One for a report, with the report's id.
+    screened : DataFrame
+        As `screen` returns.
+
+    Returns
+    -------
+    tuple
+        The curated examples, and what was left out: ``id``, ``step`` (``screen``, ``format`` or
+        ``gate``) and ``reason``. A kept report without a formatted pair is listed too.
+    """
+    verdicts = {row["id"]: row for row in screened.to_dict("records")}
+    kept, dropped = [], []
+    for example in formatted:
+        if example.id not in verdicts:
+            dropped.append((example.id, "screen", "there is no such report"))
+        elif not verdicts[example.id]["keep"]:
+            reasons = ", ".join(verdicts[example.id]["reasons"])
+            dropped.append((example.id, "screen", f"report rejected: {reasons}"))
+        elif fault := gate(example):
+            dropped.append((example.id, "gate", fault))
+        else:
+            kept.append(example)
+    done = {e.id for e in formatted}
+    waiting = [i for i, row in verdicts.items() if row["keep"] and i not in done]
+    dropped += [(i, "format", "kept, but nobody formatted it yet") for i in waiting]
+    return kept, pd.DataFrame(dropped, columns=["id", "step", "reason"])
+
+
+def assign(examples: Sequence[Example], val_share: float, *, seed: int = 0) -> list[Example]:
+    """Note family and side (``"train"`` or ``"val"``) in each example's ``meta``."""
+    family = families(examples)
+    sides = split(family, val_share, seed=seed)
+    return [
+        replace(e, meta={**e.meta, "family": f, "side": s})
+        for e, f, s in zip(examples, family, sides, strict=True)
+    ]
 
 
 def families(examples: Sequence[Example]) -> list[int]:

@@ -59,8 +59,8 @@ def check_format(output_text: str) -> dict[str, bool]:
 
     Examples
     --------
-    >>> all(check_format("Analysis: It fell.\nRecommended action: Test it.\nUrgency: Low — small.")
-    ...     .values())
+    >>> text = "Analysis: It fell.\nRecommended action: Test it.\nUrgency: Low — a small move."
+    >>> all(check_format(text).values())
     True
     """
     text = output_text.strip()
@@ -326,7 +326,7 @@ def gate(
                 f"{pair['outcome']}",
             }
         )
-    failed = [c["metric"] for c in checks if not c["passed"]]
+    failed = [str(c["metric"]) for c in checks if not c["passed"]]
     return {"passed": not failed, "checks": checks, "verdict": _verdict(checks, failed, baseline)}
 
 
@@ -373,3 +373,89 @@ def pick_examples(
             }
         )
     return found
+
+
+# --------------------------------------------------------------------------- for files and readers
+
+
+def prediction_rows(answers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Every answer with its scores, without the single claims; one row a system and case."""
+    return [
+        {"system": system, **{k: v for k, v in row.items() if k != "claims"}}
+        for system, rows in answers.items()
+        for row in rows
+    ]
+
+
+def claim_rows(answers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Every number of every answer with its verdict; one row a claim."""
+    return [
+        {"system": system, "id": row["id"], **claim}
+        for system, rows in answers.items()
+        for row in rows
+        for claim in row["claims"]
+    ]
+
+
+def wide(summary: pd.DataFrame) -> pd.DataFrame:
+    """The summary with a column a system, as ``value [low, high]``: for a table."""
+    frame = summary.copy()
+    frame["shown"] = [_interval(r) for r in frame.to_dict("records")]
+    order = list(dict.fromkeys(frame["system"]))
+    table = frame.pivot(index=["layer", "label"], columns="system", values="shown")[order]
+    labels = [(m.layer, m.label) for m in MEASURES]
+    return table.loc[labels].reset_index()
+
+
+def _interval(row: Mapping[Any, Any]) -> str:
+    if row["value"] is None or pd.isna(row["value"]):
+        return "no value"
+    if row["low"] is None or pd.isna(row["low"]):
+        return f"{row['value']:.2f} (n={row['n']})"
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def headline(summary: pd.DataFrame) -> dict[str, float | None]:
+    """Format and numbers of each system, for the stage's record."""
+    picked = summary[summary["metric"].isin(["house_form", "numbers_right"])]
+    return {
+        f"{r['system']}_{r['metric']}": None if pd.isna(r["value"]) else r["value"]
+        for r in picked.to_dict("records")
+    }
+
+
+def scores(
+    form: str,
+    prompt: str,
+    summary: pd.DataFrame,
+    compared: pd.DataFrame,
+    examples: list[dict[str, Any]],
+    cases: Sequence[Example],
+) -> dict[str, Any]:
+    """Content of ``scores.json``, from which the front page is built."""
+    return {
+        "form": form,
+        "n": len(cases),
+        "systems": [
+            {"name": "base", "label": "Base, zero-shot", "role": "baseline"},
+            {"name": "prompted", "label": f"Base, {prompt} in the prompt", "role": "baseline"},
+            {"name": "tuned", "label": "Fine-tuned", "role": "candidate"},
+        ],
+        "metrics": _rows(summary),
+        "comparisons": _rows(compared),
+        "examples": examples,
+        "does_not_show": [
+            "Whether the recommended actions are good ones: no person has rated them.",
+            f"How the model does on cases unlike these {len(cases)}, or on another company's.",
+            "What training again with another seed would give: one adapter was trained.",
+            "How a larger base model would do, tuned or prompted.",
+        ],
+    }
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON, with None where a value is not defined."""
+    return [
+        {str(k): None if not isinstance(v, list) and pd.isna(v) else v for k, v in row.items()}
+        for row in frame.to_dict("records")
+    ]

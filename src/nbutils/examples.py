@@ -207,15 +207,22 @@ def read_jsonl(path: str | Path, required: Sequence[str] = ()) -> list[dict[str,
     return rows
 
 
-def read_examples(path: str | Path) -> list[Example]:
+def read_examples(path: str | Path, *, id_field: str = "id") -> list[Example]:
     """Read a JSONL file of examples; see `read_jsonl` and `Example.from_row` for the errors.
+
+    Parameters
+    ----------
+    path : path
+        A JSONL file.
+    id_field : str
+        The field that holds the id, if it is not called ``id``.
 
     Raises
     ------
     DataFileError
         Also if an id stands twice.
     """
-    rows = read_jsonl(path)
+    rows = [{"id": r.get(id_field), **r} for r in read_jsonl(path)]
     examples = [Example.from_row(r, f"{path}, row {i}") for i, r in enumerate(rows, start=1)]
     seen: set[str] = set()
     for i, example in enumerate(examples, start=1):

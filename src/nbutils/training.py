@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nbutils import models
@@ -127,6 +128,14 @@ def rows(examples: Sequence[Example], *, form: str, with_facts: bool) -> list[di
         }
         for e in examples
     ]
+
+
+def limit(examples: Sequence[Example], most: int, *, seed: int = 0) -> list[Example]:
+    """At most ``most`` examples (0: all), drawn by seed and kept in their order."""
+    if not most or most >= len(examples):
+        return list(examples)
+    drawn = np.random.default_rng(seed).permutation(len(examples))[:most]
+    return [examples[i] for i in sorted(drawn)]
 
 
 def lengths(tokenizer: Any, data: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -300,10 +309,33 @@ def train(
         trainer, tokenizer = _trainer(planned, data[0], data[1], checkpoints, progress)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         summary = _summary(trainer, planned, last)
-        _save_adapter(trainer, tokenizer, folder / "adapter")
+        _save_adapter(trainer, tokenizer, planned, folder / "adapter")
     log = _log_frame(trainer.state.log_history)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return Outcome(summary, log)
+
+
+def log_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """The training log as JSON rows; what was not logged at a step is left out."""
+    records = outcome.log.to_dict("records")
+    return [{str(k): v for k, v in row.items() if pd.notna(v)} for row in records]
+
+
+def summary_table(outcome: Outcome) -> pd.DataFrame:
+    """The summary for readers: columns ``what`` and ``value``."""
+    s = outcome.summary
+    share = s["trainable_parameters"] / s["total_parameters"]
+    resumed = f", resumed at {s['resumed_from_step']}" if s["resumed_from_step"] else ""
+    rows = {
+        "Validation loss, untuned base": f"{s['base_eval_loss']:.3f}",
+        "Validation loss, best adapter": f"{s['best_eval_loss']:.3f} at step {s['best_step']}",
+        "Trained parameters": f"{s['trainable_parameters']:,} ({share:.1%} of all)",
+        "Steps": f"{s['steps']}{resumed}",
+        "Time": f"{s['seconds'] / 60:.1f} minutes, "
+        f"{s['tokens_per_second'] or 0:.0f} tokens a second",
+        "Precision": f"{s['precision']}: {s['precision_reason']}",
+    }
+    return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
 
 
 def _identity(planned: Plan, data: list[list[dict[str, Any]]]) -> str:
@@ -342,16 +374,16 @@ def _trainer(
 ) -> tuple[Any, Any]:
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers import AutoModelForCausalLM, set_seed
 
     set_seed(planned.seed)
     path = models.base_path(planned.base_model)
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer = models.load_tokenizer(planned.base_model)
     on_gpu = torch.cuda.is_available()
     model = AutoModelForCausalLM.from_pretrained(
         path,
         dtype=getattr(torch, planned.dtype),
-        quantization_config=_nf4(planned.dtype) if planned.four_bit else None,
+        quantization_config=models.nf4(planned.dtype) if planned.four_bit else None,
     )
     # TRL's own fused head is the fast path on a GPU; on a CPU the head on completions only is
     trainer_class = _trainer_class(completion_head=not on_gpu)
@@ -368,18 +400,6 @@ def _trainer(
 
     trainer.remove_callback(PrinterCallback)
     return trainer, tokenizer
-
-
-def _nf4(dtype: str) -> Any:
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, dtype),
-    )
 
 
 def _lora(planned: Plan, depth: int) -> Any:
@@ -484,7 +504,7 @@ def _progress_callback(progress: Callable[..., None]) -> Any:
     return Progress()
 
 
-def _save_adapter(trainer: Any, tokenizer: Any, folder: Path) -> None:
+def _save_adapter(trainer: Any, tokenizer: Any, planned: Plan, folder: Path) -> None:
     """Adapter, tokenizer and template fingerprint; a folder is there whole or not at all."""
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -492,8 +512,8 @@ def _save_adapter(trainer: Any, tokenizer: Any, folder: Path) -> None:
     for extra in ("training_args.bin", "README.md"):  # hold paths of this machine
         (temporary / extra).unlink(missing_ok=True)
     tokenizer.save_pretrained(temporary)
-    note = {"fingerprint": models.template_fingerprint(tokenizer)}
-    (temporary / "template.json").write_text(json.dumps(note))
+    note = {"fingerprint": models.template_fingerprint(tokenizer), "four_bit": planned.four_bit}
+    (temporary / models.ADAPTER_NOTE).write_text(json.dumps(note))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
 
