@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tables import NOTHING, interval, interval_decimals, missing, number, plain_decimals
+from .tables import NOTHING, interval, missing
 
 Record = dict[str, Any]
 
@@ -27,8 +27,9 @@ def result_rows(scores: Record, gate: Record) -> list[Record]:
         of_metric = {system: m for (name, system), m in cells.items() if name == metric}
         mine = of_metric.get(candidate)
         known = mine or next(iter(of_metric.values()))
-        other = _stronger(of_metric, systems, known.get("better"))
-        pair = _comparison(scores, metric, other, candidate)
+        pairs = _comparisons(scores, metric, candidate)
+        other = _stronger(of_metric, systems, pairs, known.get("better"))
+        pair = pairs.get(other, {})
         layers.setdefault(str(known.get("layer") or ""), []).append(
             {
                 **_labels(known),
@@ -75,24 +76,28 @@ def _checks(gate: Record) -> dict[str, Record]:
     return found
 
 
-def _stronger(of_metric: dict[Any, Record], systems: dict[str, Record], better: Any) -> Any:
-    """The baseline that is harder to beat."""
+def _stronger(
+    of_metric: dict[Any, Record], systems: dict[str, Record], pairs: Record, better: Any
+) -> Any:
+    """The baseline that is harder to beat, of those that the candidate was compared with."""
     known = {
         name: m["value"]
         for name, m in of_metric.items()
         if (systems.get(name) or {}).get("role") == "baseline" and not missing(m.get("value"))
     }
+    known = {name: value for name, value in known.items() if name in pairs} or known
     if not known:
         return None
     return (min if better == "down" else max)(known, key=lambda name: known[name])
 
 
-def _comparison(scores: Record, metric: Any, baseline: Any, candidate: Any) -> Record:
-    wanted = (metric, baseline, candidate)
-    for pair in scores.get("comparisons") or []:
-        if (pair.get("metric"), pair.get("baseline"), pair.get("candidate")) == wanted:
-            return pair
-    return {}
+def _comparisons(scores: Record, metric: Any, candidate: Any) -> Record:
+    """The candidate's comparisons on a measure, by baseline."""
+    return {
+        pair.get("baseline"): pair
+        for pair in scores.get("comparisons") or []
+        if (pair.get("metric"), pair.get("candidate")) == (metric, candidate)
+    }
 
 
 def _is_share(measure: Record) -> bool:
@@ -100,15 +105,12 @@ def _is_share(measure: Record) -> bool:
 
 
 def _value(measure: Record | None) -> str:
+    """The value alone, with the digits that its interval allows."""
     if measure is None or missing(measure.get("value")):
         return NOTHING
-    scale = 100 if _is_share(measure) else 1
-    value, low, high = (measure.get(k) for k in ("value", "low", "high"))
-    if missing(low) or missing(high):
-        text = number(value * scale, plain_decimals([value * scale]))
-    else:
-        text = number(value * scale, interval_decimals(low * scale, high * scale))
-    return f"{text}%" if scale == 100 else text
+    ends = (measure.get("low"), measure.get("high"))
+    text = interval(measure["value"], *ends, scale=100 if _is_share(measure) else 1)
+    return text.partition(" [")[0] + ("%" if _is_share(measure) else "")
 
 
 def _difference(pair: Record, share: bool) -> str:
@@ -154,7 +156,8 @@ def dot_rows(scores: Record) -> Record | None:
 
 def _dot(measure: Record, system: Record) -> Record:
     value, low, high = (_percent(measure.get(k)) for k in ("value", "low", "high"))
-    text = interval(value, low, high)
+    share, ends = measure.get("value"), (measure.get("low"), measure.get("high"))
+    text = interval(share, *ends, scale=100)
     return {
         "system": str(system.get("label") or measure.get("system")),
         "role": "candidate" if system.get("role") == "candidate" else "baseline",

@@ -18,6 +18,7 @@ Record = dict[str, Any]
 
 RECORDS = ("run", "plan", "training", "scores", "gate")
 STAGES = {"01": "curation", "02": "augmentation", "03": "training", "04": "evaluation"}
+UNFINISHED = ("running", "interrupted")
 KINDS = {"typical": "Typical", "best": "Best", "worst": "Worst"}
 
 
@@ -49,7 +50,8 @@ def front_page(run_dir: Path, out_dir: Path) -> Path:
         "front.html.j2",
         title=f"Run {name}",
         verdict=_verdict(files),
-        stale=run.get("status") == "failed" and bool(scores),
+        subtitle=_subtitle(files),
+        stale=run.get("status") in ("failed", *UNFINISHED),
         banners=_banners(files),
         problems=problems,
         results=result_rows(scores, gate),
@@ -112,16 +114,29 @@ def _verdict(files: Record) -> Record:
             "text": f"Failed in {stage}.",
             "more": str(run.get("error") or ""),
         }
-    if run.get("status") in ("running", "interrupted", "open") and "04" not in files:
-        state = {"open": "worked on by hand"}.get(run["status"], run["status"])
-        text = f"Not evaluated yet: 04 has not run; this run is {state}."
-        return {"tone": "waiting", "text": text, "more": ""}
+    unfinished = run.get("status") in UNFINISHED
+    state = f"The run is {run['status']}." if unfinished else ""
     if not gate.get("verdict"):
         why = "04 has left no verdict" if "04" in files else "04 has not run"
-        return {"tone": "waiting", "text": f"Not evaluated yet: {why}.", "more": ""}
+        return {"tone": "waiting", "text": f"Not evaluated yet: {why}.", "more": state}
+    if unfinished:
+        earlier = f"Its last verdict was: {gate['verdict']}"
+        return {"tone": "waiting", "text": state, "more": earlier}
     passed = gate.get("passed")
     more = "The gate is passed." if passed else "The gate is not passed."
     return {"tone": "passed" if passed else "failed", "text": str(gate["verdict"]), "more": more}
+
+
+def _subtitle(files: Record) -> str:
+    run, scores = files["run"], files["scores"]
+    cases = f"{_plain(scores['n'])} held-out cases" if scores.get("n") is not None else ""
+    parts = [
+        f"{run['profile']} profile" if run.get("profile") else "",
+        {**files["plan"], **files["training"]}.get("base_model"),
+        cases,
+        _time(run.get("finished") or run.get("started")),
+    ]
+    return " · ".join(str(part) for part in parts if part)
 
 
 def _banners(files: Record) -> list[str]:
@@ -295,6 +310,7 @@ def _lines(value: Any, before: str = "") -> list[str]:
         if isinstance(entry, dict):
             lines += _lines(entry, f"{before}{key}.")
         else:
-            plain = isinstance(entry, int | float) and abs(entry) >= 1000
-            lines.append(f"{before}{key} {_plain(entry) if plain else entry}".replace("_", " "))
+            large = isinstance(entry, int | float) and abs(entry) >= 1000
+            text = _plain(entry) if large else str(entry)
+            lines.append(f"{before}{key} ".replace("_", " ") + text)
     return lines

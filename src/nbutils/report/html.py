@@ -101,8 +101,8 @@ def clean(html: str) -> str:
 
     Images stay if they are embedded; of others the alt text stays.
     """
-    import bleach
-    from bleach.css_sanitizer import CSSSanitizer
+    import bleach  # type: ignore[import-untyped]
+    from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
 
     # the cleaner drops tags but keeps what stands between them
     html = re.sub(r"(?is)<(script|style|template)\b.*?(?:</\1\s*>|\Z)", "", html)

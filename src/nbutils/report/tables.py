@@ -43,13 +43,13 @@ class Table:
     numeric: frozenset[str] = field(default_factory=frozenset)
 
     def _repr_html_(self) -> str:
-        heads = "".join(self._cell("th", str(c), c, ' scope="col"') for c in self.cells)
+        heads = "".join(self._cell("th", c, c, ' scope="col"') for c in map(str, self.cells))
         rows = "".join(f"<tr>{self._row(row)}</tr>\n" for row in self.cells.to_dict("records"))
         if self.cells.empty:
             rows = f'<tr><td colspan="{len(self.cells.columns)}">No rows.</td></tr>\n'
         note = f'\n<p class="note">{escape(self.note)}</p>' if self.note else ""
         return (
-            f'<div class="table"><table>\n<caption>{escape(self.caption)}</caption>\n'
+            f'<div class="table"><table>\n<caption><span>{escape(self.caption)}</span></caption>\n'
             f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>{note}</div>"
         )
 
@@ -254,6 +254,11 @@ def interval_decimals(low: float, high: float) -> int:
     return min(max(1 - exponent if lead < 355 else -exponent, 0), 6)
 
 
+def share_decimals(low: float, high: float) -> int:
+    """Decimals of a share in percent: none once the interval spans two points."""
+    return 0 if high - low >= 0.02 else interval_decimals(100 * low, 100 * high)
+
+
 def interval(value: Any, low: Any, high: Any, *, scale: float = 1.0, sign: bool = False) -> str:
     """Value and interval as ``0.83 [0.72, 0.91]``; ``scale=100`` prints shares as percent.
 
@@ -268,7 +273,7 @@ def interval(value: Any, low: Any, high: Any, *, scale: float = 1.0, sign: bool 
         return NOTHING
     if missing(low) or missing(high):
         return signed(value * scale, plain_decimals([value * scale]), sign)
-    decimals = interval_decimals(low * scale, high * scale)
+    decimals = share_decimals(low, high) if scale == 100 else interval_decimals(low, high)
     ends = ", ".join(number(end * scale, decimals) for end in (low, high))
     return f"{signed(value * scale, decimals, sign)} [{ends}]"
 
