@@ -261,7 +261,7 @@ def test_a_failure_says_where_why_and_how_to_go_on(
     assert run["error"] == "cell 5 of 6: ValueError: epochs beyond the plan"
     reports = done / "reports" / "tiny"
     assert "epochs beyond the plan" in (reports / "03_third.html").read_text()
-    assert "failed in 03" in (reports / "index.html").read_text()
+    assert "Failed in 03" in (reports / "index.html").read_text()
     assert not (done / "data" / "runs" / "tiny" / "03.json").exists()
     # another stage's success does not hide it, its own does
     assert _run("--only", "01") == 0
@@ -445,6 +445,45 @@ def test_a_parameter_of_a_stage_left_out_is_refused(
 ) -> None:
     assert _run("--only", "03", "--param", "01.limit=1") == 2
     assert "has no effect" in capsys.readouterr().err
+
+
+def test_the_profiles_in_git_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbutils.runner import profiles
+
+    repository = Path(__file__).parents[2]
+    monkeypatch.setenv("NBUTILS_ROOT", str(repository))
+    names = [p.stem for p in (repository / "notebooks" / "profiles").glob("*.yaml")]
+    assert {"smoke", "cpu"} <= set(names)
+    for name in names:
+        assert len(profiles.plan(name)) >= 4
+
+
+# --------------------------------------------------------------------------- a terminal
+
+
+def test_a_terminal_shows_one_line_that_moves(done: Path) -> None:
+    import pty
+
+    more = ("--only", "03", "--param", "03.nap=1.1", "--param", "03.steps=5")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nbutils.cli", *TINY, *more],
+        env={**os.environ, "NBUTILS_ROOT": str(done), "COLUMNS": "100"},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+    assert process.wait(timeout=30) == 0
+    live = [x for x in shown.decode().split("\r\x1b[K") if x.startswith("03_third  cell")]
+    assert any("cell 4 of 6" in x and "steps 4/5, loss 0.5, 0:0" in x for x in live)
+    assert not any("cell 6 of 6" in x and "steps" in x for x in live)
+    assert not any("\n" in x for x in live)
 
 
 # --------------------------------------------------------------------------- check, help

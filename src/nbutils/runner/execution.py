@@ -176,6 +176,7 @@ class Display:
         self.job, self.cells, self.out = job, cells, out
         self.cell = 0
         self.begun = self.last = time.monotonic()
+        self.cell_begun = time.time()
         self.live = out.isatty()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -201,6 +202,7 @@ class Display:
         code = cell.cell_type == "code" and cell.source.strip()
         if code and "injected-parameters" not in cell.metadata.get("tags", []):
             self.cell += 1
+            self.cell_begun = time.time()
 
     def line(self) -> str:
         """Stage, cell, elapsed time, and the cell's own progress."""
@@ -210,7 +212,9 @@ class Display:
             progress = read_record(self.job.run_dir / PROGRESS_FILE)
         except Exception:  # a glance at a file of another process must never end the run
             progress = {}
-        return f"{text}  {progress_line(progress, time.time())}" if progress else text
+        if progress.get("time", 0.0) < self.cell_begun:
+            return text  # nothing yet, or what an earlier cell left
+        return f"{text}  {progress_line(progress, time.time())}"
 
     def _watch(self) -> None:
         while not self._stop.wait(0.5 if self.live else 1.0):
