@@ -121,6 +121,15 @@ def test_digits_of_a_column(values, spec, shown):
     assert made.cells["x"].tolist() == shown
 
 
+def test_what_is_not_all_is_not_printed_as_all():
+    from nbutils.report.tables import interval
+
+    assert interval(0.9999, 0.95, 1.0, scale=100).startswith("99.99 ")
+    assert interval(1.0, 0.94, 1.0, scale=100) == "100 [94, 100]"
+    assert interval(0.002, 0.0, 0.05, scale=100).startswith("0.2 ")
+    assert interval(0.0, -0.1, 0.1, scale=100, sign=True) == "0 [−10, 10]"
+
+
 def test_small_p_values_are_not_zero():
     made = report.table(pd.DataFrame({"test": ["a", "b"], "p": [0.00002, 0.0341]}), "Tests.")
     assert made.cells["p"].tolist() == ["<0.001", "0.034"]

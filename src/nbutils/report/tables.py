@@ -254,9 +254,15 @@ def interval_decimals(low: float, high: float) -> int:
     return min(max(1 - exponent if lead < 355 else -exponent, 0), 6)
 
 
-def share_decimals(low: float, high: float) -> int:
-    """Decimals of a share in percent: none once the interval spans two points."""
-    return 0 if high - low >= 0.02 else interval_decimals(100 * low, 100 * high)
+def share_decimals(value: float, low: float, high: float) -> int:
+    """Decimals of a share in percent: none once the interval spans two points.
+
+    What is not all or nothing is never printed as 100 or 0: 0.997 is 99.7.
+    """
+    decimals = 0 if high - low >= 0.02 else interval_decimals(100 * low, 100 * high)
+    while value not in (0, 1) and round(100 * value, decimals) in (0, 100) and decimals < 4:
+        decimals += 1
+    return decimals
 
 
 def interval(value: Any, low: Any, high: Any, *, scale: float = 1.0, sign: bool = False) -> str:
@@ -266,6 +272,8 @@ def interval(value: Any, low: Any, high: Any, *, scale: float = 1.0, sign: bool 
     --------
     >>> interval(0.83, 0.72, 0.91, scale=100)
     '83 [72, 91]'
+    >>> interval(0.997, 0.96, 1, scale=100)
+    '99.7 [96.0, 100.0]'
     >>> interval(None, None, None)
     '–'
     """
@@ -273,7 +281,8 @@ def interval(value: Any, low: Any, high: Any, *, scale: float = 1.0, sign: bool 
         return NOTHING
     if missing(low) or missing(high):
         return signed(value * scale, plain_decimals([value * scale]), sign)
-    decimals = share_decimals(low, high) if scale == 100 else interval_decimals(low, high)
+    share = scale == 100
+    decimals = share_decimals(value, low, high) if share else interval_decimals(low, high)
     ends = ", ".join(number(end * scale, decimals) for end in (low, high))
     return f"{signed(value * scale, decimals, sign)} [{ends}]"
 
