@@ -44,7 +44,12 @@ def count(judge: Judge, work: Work) -> bool:
         return False
     by = {"rate": 1.0, "percent": 0.01, "money": case.scale}.get(case.unit, 1.0)
     wanted = span.interval()
-    bound = [*changes.strong(judge, work), *judge.used[::-1], *changes.medium(judge, work)]
+    bound = [*changes.strong(judge, work), *judge.used[::-1]]
+    told = any(
+        w.sentence is work.sentence and w.kind in ("point change", "relative change")
+        for w in judge.settled if w.verdict == "supported"
+    )
+    bound += pairs.ends(judge.source) if told else changes.medium(judge, work)
     for pair in bound:
         for value in changes.values(pair, work, by):
             total = abs(value) * case.cohort
@@ -177,7 +182,8 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
     """
     span = work.span
     unit, by = _target(judge, span)
-    if not unit:
+    before = judge.context(work)[0].rstrip()
+    if not unit or (unit == "share" and judge.level_context(work) and not before.endswith("=")):
         return False
     low, high = (edge * by for edge in span.interval())
     near: set[float] = set()
@@ -187,7 +193,7 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
         w.span.value for w in judge.works
         if w.sentence is work.sentence and w.span.unit in PERIOD_WORDS and w.span.value > 1
     ][:3]
-    for value, how in _combinations(amounts, unit, judge.source.n, times):
+    for value, how in _combinations(amounts, unit, judge.source.n if changes.paced(work) else 0, times):
         if 0.6 * low <= value <= 1.5 * high:
             near.add(round(value, 9))
             if hit is None and low <= value <= high:

@@ -15,7 +15,7 @@ from nbutils.claims.source import Series, Source
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
 
-_PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|steps?|rate of)\b")
+_PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|rate of)\b")
 _GAP = re.compile(r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b")
 _STEPS = re.compile(r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|a week|successive|one before)\b")
 _SINCE = re.compile(
@@ -58,7 +58,8 @@ def medium(judge: Judge, work: Work) -> list[Pair]:
             pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-6:]
         ]
     found = found + pairs.ends(source)
-    if _AGAINST.search(sentence.low):
+    told = len(sentence.levels) > 1 or (before is not None and len(before.levels) > 1)
+    if _AGAINST.search(sentence.low) and not told:
         found += list(pairs.against_levels(sentence, source))
         if before:
             found += list(pairs.against_levels(before, source))

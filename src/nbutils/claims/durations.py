@@ -98,7 +98,7 @@ def duration(judge: Judge, work: Work) -> bool:
     case = source.case
     if not case or not source.main:
         return False
-    steps = span.unit in ("", "x", "points") and _counts_steps(work)
+    steps = span.unit in ("", "x") and _counts_steps(work)
     if span.unit != case.period and not steps:
         return _other_unit(judge, work)
     whole = span.value == int(span.value)

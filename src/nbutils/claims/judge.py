@@ -49,6 +49,11 @@ _FUNCTION = frozenset(
 )
 
 
+_GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
+_WHOLE = re.compile(
+    r"\b(?:in a row|every|each|steadily|without|running|never|no|over|in all|total|straight|"
+    r"uninterrupted|steady|month by month|week by week|whole)\b"
+)
 _SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
 _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
@@ -262,7 +267,9 @@ class Judge:
 
     def _role(self, sentence: Sentence, series: Series, i: int, j: int) -> bool:
         """Whether a move without periods starts and ends where a reader would look."""
-        if j == i + 1 or len(self.source.series) > 1:
+        if len(self.source.series) > 1:
+            return True
+        if j == i + 1 and (sentence.windows or not _WHOLE.search(sentence.low)):
             return True
         known = [k for k, v in enumerate(series.values) if v is not None]
         peaks = {f(known, key=lambda k: series.values[k] or 0.0) for f in (max, min)}
@@ -340,7 +347,10 @@ class Judge:
         span = work.span
         in_points = span.unit in ("pp", "points")
         gap = in_points and any(s.gap for s in self.source.series) and changes.says_gap(work)
-        if span.unit in ("x", "part") or ((in_points or self.says_change(work)) and not gap):
+        gap_level = gap and bool(_GAP_OF.search(self.context(work)[0]))
+        if span.unit in ("x", "part") or (in_points and not gap):
+            return
+        if self.says_change(work) and not gap_level:
             return
         if self.regression and statistics.statistic(self, work):
             return
@@ -470,7 +480,8 @@ class Judge:
             return True
         if amounts.noise(self, work) or amounts.derive(self, work):
             return True
-        if span.text in self.source.masked or (span.spelled and not span.unit):
+        name = span.text in self.source.masked and (span.decimals or span.value >= 100)
+        if name or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")
         if span.unit in ("x", "part") and not re.search(r"\d", span.text):
             return work.settle("unchecked", self.kind(work), "no operands found for it")

@@ -34,6 +34,10 @@ _BEFORE = re.compile(
 )
 _HIGH = re.compile(r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$")
 _LOW = re.compile(r"\b(?:lowest|low|trough|bottom\w*|minimum|min|worst)(?: (?!\d)\w+){0,2},? ?\(?$")
+_MOVED_TO = re.compile(
+    r"\b(?:fell|rose|dropped|climbed|jumped|returned|slid|slipped|back|up|down|touched|hit|reached|"
+    r"leapt|sank)(?: back| down| up)? (?:to|at)? ?(?:about |only |just )?~?$"
+)
 _NOW = re.compile(r"\b(?:now|latest|final|currently|today|most recent)(?: \w+){0,3} ?~?$")
 _FROM = re.compile(r"\bfrom(?: about| roughly| around| a| an| the| some)* ?~?$")
 _TO = re.compile(
@@ -186,12 +190,18 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
     left, right = judge.context(work)
     if len(series.values) == source.n:
         tied = attached(sentence, work.span)
+        found: Iterable[Operand]
         averaged = bool(_MEAN_NEAR.search(left)) or bool(_MEAN_AFTER.match(right))
         if averaged and tied:
             return first_inside(_tied_means(series, sentence, tied), wanted)
-        if MEAN.search(sentence.low):
-            operand = first_inside(means(sentence, before, source, series), wanted)
-            if operand and not (tied and all(high - low == 1 for low, high in tied)):
+        wide = [w for w in tied if w[1] - w[0] > 1]
+        said = MEAN.search(left) or MEAN.search(right[:26]) or (MEAN.search(sentence.low) and wide)
+        if said and not _MOVED_TO.search(left):
+            found = _tied_means(series, sentence, wide) if wide else ()
+            if not tied:
+                found = means(sentence, before, source, series)
+            operand = first_inside(found, wanted)
+            if operand:
                 return operand
         named = [i for w in (tied or sentence.windows) for i in range(*w)]
         if "from" in left[-20:]:
@@ -210,7 +220,8 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
     if series.main and _NOW.search(left[-28:]) and not sentence.windows:
         return first_inside(points(series, _ends(series)), wanted)
     operand = first_inside(points(series, outward(series)), wanted)
-    if operand is None and series.main and (SPLIT.search(left[-30:]) or SPLIT.search(right[:20])):
+    moved = _MOVED_TO.search(left)
+    if operand is None and series.main and not moved and (SPLIT.search(left[-30:]) or SPLIT.search(right[:20])):
         operand = first_inside(means(sentence, before, source, series), wanted)
     return operand
 
