@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nbutils.facts.series import Facts, percent_change
+from nbutils.facts.series import Facts
 
 if TYPE_CHECKING:
     from nbutils.examples import Case
@@ -91,193 +91,168 @@ def _round(value: float) -> str:
 
 def render(facts: Facts) -> str:
     """The ``Facts:`` block, one fact a line, every number with its unit."""
-    case, lines = facts.case, ["Facts:"]
-    if facts.steps:
-        lines.append(f"- {_move_phrase(facts)}")
-        lines.append(f"- {_largest_phrase(facts)}")
-    high, low = facts.high, facts.low
-    lines.append(
-        f"- high {level(high.value, case)} ({when(high.index, case)}), low {level(low.value, case)}"
-        f" ({when(low.index, case)}), mean {level(facts.mean, case, 1)}"
-    )
-    lines.append(f"- shape: {_shape_phrase(facts)}")
+    case, high, low = facts.case, facts.high, facts.low
+    lines = [f"- move: {_move(facts)}"] if facts.steps else []
+    lines.append(f"- shape: {_shape(facts)}")
+    if facts.shape.kind in ("trend", "accelerating"):
+        lines.append(f"- largest step: {_largest(facts)}")
+    if facts.shape.kind != "flat":
+        lines.append(
+            f"- high {level(high.value, case)} in {when(high.index, case)}, "
+            f"low {level(low.value, case)} in {when(low.index, case)}"
+        )
     if facts.missing:
-        lines.append("- missing: " + ", ".join(when(i, case) for i in facts.missing))
-    if (size := people(facts)) and facts.direction != "flat":
-        lines.append(f"- size: about {size}")
-    lines.append(f"- chance: {_chance_phrase(facts)}")
-    lines.append(f"- {_news_phrase(facts)}")
-    return "\n".join(lines)
+        lines.append("- missing: " + _missing(facts))
+    lines.append(f"- chance: {_chance(facts)}")
+    lines.append(f"- recorded change: {_timing(facts)}")
+    lines.append(f"- size: {size(facts)}")
+    lines.append(f"- news: {_news(facts)}")
+    return "\n".join(["Facts:", *lines])
 
 
-def _move_phrase(facts: Facts) -> str:
+def _move(facts: Facts) -> str:
     case, first, last = facts.case, facts.first, facts.last
     ends = (
         f"from {level(first.value, case)} in {when(first.index, case)} "
         f"to {level(last.value, case)} in {when(last.index, case)}"
     )
     if facts.change == 0:
-        return f"no change, {ends}"
+        return f"ends where it began, {ends}"
+    verb = "rose" if facts.change > 0 else "fell"
+    return f"{verb} {ends}, {_up_or_down(facts.change)} {_with_percent(facts)}"
+
+
+def _with_percent(facts: Facts) -> str:
     share = relative(facts.percent)
     bracket = f" ({share})" if share and share != "0%" else ""
-    return f"{_word(facts.change)} {amount(facts.change, case)}{bracket}, {ends}"
+    return f"{amount(facts.change, facts.case)}{bracket}"
 
 
-def _largest_phrase(facts: Facts) -> str:
+def _shape(facts: Facts) -> str:
+    case, shape = facts.case, facts.shape
+    if shape.start is None or shape.before is None or shape.after is None:
+        if shape.kind == "flat":
+            return f"stayed between {level(facts.low.value, case)} and {_high_and_mean(facts)}"
+        lead = "the steps grew" if shape.kind == "accelerating" else "step by step"
+        return f"{lead}, on average {_pace(facts)}"
+    before, after = level(shape.before, case, 1), level(shape.after, case, 1)
+    start = when(shape.start, case)
+    if shape.end is None:
+        return f"one step in {start}, the mean was {before} before and {after} from then on"
+    until = when(shape.end - 1, case)
+    span = f"in {start}" if shape.end - shape.start == 1 else f"from {start} to {until}"
+    return f"left its level {span}, with a mean of {after} against {before}, and came back"
+
+
+def _high_and_mean(facts: Facts) -> str:
+    case = facts.case
+    return f"{level(facts.high.value, case)}, with a mean of {level(facts.mean, case, 1)}"
+
+
+def _pace(facts: Facts) -> str:
+    """The mean step, which a reader can redo from the two ends."""
+    periods = facts.last.index - facts.first.index
+    pace = facts.change / periods
+    shown = amount(pace, facts.case, 1)
+    return f"{_up_or_down(pace)} {shown} a {facts.case.period or 'period'}"
+
+
+def _largest(facts: Facts) -> str:
     case, step = facts.case, facts.largest
     if step is None or step.change == 0:
-        return "largest step: none"
-    return (
-        f"largest step: {_word(step.change)} {amount(step.change, case)} in "
-        f"{when(step.end.index, case)}, from {level(step.start.value, case)} "
-        f"to {level(step.end.value, case)}"
-    )
+        return "none"
+    return f"{amount(step.change, case)} in {when(step.end.index, case)}"
 
 
-def _shape_phrase(facts: Facts) -> str:
-    case, shape = facts.case, facts.shape
-    if shape.before is not None and shape.after is not None and shape.start is not None:
-        share = relative(percent_change(shape.before, shape.after))
-        means = (
-            f"mean {level(shape.after, case, 1)} there against {level(shape.before, case, 1)}"
-            if shape.end
-            else f"mean {level(shape.before, case, 1)} before and "
-            f"{level(shape.after, case, 1)} from then on"
-        )
-        shift = f"{_word(facts.move)} {amount(facts.move, case, 1)}"
-        tail = f", {shift}" + (f" ({share})" if share and share != "0%" else "")
-        if shape.end:
-            last = when(shape.end - 1, case)
-            span = when(shape.start, case)
-            span = span if shape.end - shape.start == 1 else f"{span} to {last}"
-            return f"left its level in {span} and came back, {means}{tail}"
-        return f"one step in {when(shape.start, case)}, {means}{tail}"
-    if shape.kind == "flat":
-        return f"flat around the mean, between {_range(facts)}"
-    pace = amount(facts.slope, case, 1)
-    name = "accelerating" if shape.kind == "accelerating" else "steady"
-    return f"{name}, on average {_word(facts.slope)} {pace} a {case.period or 'period'}"
+def _missing(facts: Facts) -> str:
+    return " and ".join(when(i, facts.case) for i in facts.missing)
 
 
-def _range(facts: Facts) -> str:
-    case = facts.case
-    return f"{level(facts.low.value, case)} and {level(facts.high.value, case)}"
-
-
-def _chance_phrase(facts: Facts) -> str:
-    beyond = facts.beyond_noise
-    verdict = {
-        True: "the move is beyond it",
-        False: "the move is within it",
-        None: "cannot be judged here",
-    }[beyond]
-    if facts.noise is None:
-        return f"cohort gives no figure, by the pattern {verdict}"
-    return f"about {amount(facts.noise, facts.case, 1)} at this size, {verdict}"
-
-
-def _news_phrase(facts: Facts) -> str:
-    wanted = {"up": "higher is better", "down": "lower is better", "unknown": "no good direction"}
-    news = {True: "good news", False: "bad news", None: "neither good nor bad"}[facts.good]
-    return f"{wanted[facts.polarity]}, {news}"
-
-
-def _word(change: float) -> str:
-    return "up" if change > 0 else "down"
-
-
-# --------------------------------------------------------------------------- the brief analysis
-
-
-def brief(facts: Facts) -> str:
-    """Three or four fixed sentences: the move, its shape, what was recorded, chance."""
-    sentences = [_opening(facts), _shape_sentence(facts), _chance_sentence(facts)]
-    if facts.missing:
-        missing = " and ".join(when(i, facts.case) for i in facts.missing)
-        sentences.insert(1, f"There is no value for {missing}.")
-    sentences.append(_change_sentence(facts))
-    return " ".join(s for s in sentences if s)
-
-
-def _opening(facts: Facts) -> str:
-    case, first, last = facts.case, facts.first, facts.last
-    if not facts.steps:
-        return (
-            f"{case.metric} has a single value, {level(first.value, case)}; no trend can be read."
-        )
-    ends = (
-        f"from {level(first.value, case)} in {when(first.index, case)} "
-        f"to {level(last.value, case)} in {when(last.index, case)}"
-    )
-    if facts.change == 0:
-        return f"{case.metric} ends where it began, {ends}."
-    verb = "rose" if facts.change > 0 else "fell"
-    share = relative(facts.percent)
-    bracket = f" ({share})" if share and share != "0%" else ""
-    return (
-        f"{case.metric} {verb} {ends}, {_word(facts.change)} {amount(facts.change, case)}{bracket}."
-    )
-
-
-def _shape_sentence(facts: Facts) -> str:
-    case, shape, step = facts.case, facts.shape, facts.largest
-    if step is None or step.change == 0:
-        return ""
-    if shape.kind == "flat":
-        return f"It stayed between {_range(facts)}, with a mean of {level(facts.mean, case, 1)}."
-    if shape.start is not None and shape.before is not None and shape.after is not None:
-        before, after = level(shape.before, case, 1), level(shape.after, case, 1)
-        start = when(shape.start, case)
-        if shape.end is None:
-            return (
-                f"It moved in one step in {start}: the mean was {before} before and {after} "
-                f"from then on."
-            )
-        until = when(shape.end - 1, case)
-        span = f"in {start}" if shape.end - shape.start == 1 else f"from {start} to {until}"
-        return f"It left its level {span}, with a mean of {after} against {before}, and came back."
-    lead = "The steps grew" if shape.kind == "accelerating" else "It moved step by step"
-    return (
-        f"{lead}: on average {_word(facts.slope)} {amount(facts.slope, case, 1)} a "
-        f"{case.period or 'period'}, the largest step {amount(step.change, case)} in "
-        f"{when(step.end.index, case)}."
-    )
-
-
-def _chance_sentence(facts: Facts) -> str:
+def _chance(facts: Facts) -> str:
     beyond = facts.beyond_noise
     if beyond is None:
-        return "Whether this is more than chance cannot be judged from these values."
+        return "cannot be judged from these values"
     if facts.noise is not None:
         how = "more than" if beyond else "within"
-        return f"That is {how} the {amount(facts.noise, facts.case, 1)} that chance alone explains."
-    if beyond:
-        return "The pattern is clearer than its scatter."
-    return "The moves are no larger than the usual scatter."
+        return f"{how} the {amount(facts.noise, facts.case, 1)} that chance alone explains"
+    return "the pattern is clearer than its scatter" if beyond else "no more than the usual scatter"
 
 
-def _change_sentence(facts: Facts) -> str:
-    changes = facts.case.changes.strip().rstrip(".")
+def _timing(facts: Facts) -> str:
+    changes = facts.case.changes.strip()
     if not changes or re.match(r"(?:none|no |n/a|nothing|unknown|not )", changes, re.IGNORECASE):
-        return "No change is on record."
-    at = facts.change_at
+        return "none"
+    if facts.change_at is None:
+        return "not dated in periods"
+    if facts.shape.kind == "flat":
+        return f"{when(facts.change_at, facts.case)}, nothing moved"
     turn = facts.shape.start
     if turn is None and facts.largest is not None:
         turn = facts.largest.end.index
-    if at is not None and turn is not None and facts.direction != "flat" and 0 <= turn - at <= 1:
-        return "The timing fits the recorded change, which does not prove the cause."
-    if at is not None:
-        return f"The recorded change came in {when(at, facts.case)}."
-    return "The recorded change is not dated well enough to be tied to it."
+    fits = turn is not None and 0 <= turn - facts.change_at <= 1
+    return f"{when(facts.change_at, facts.case)}, {'the timing fits' if fits else 'no close fit'}"
+
+
+def _news(facts: Facts) -> str:
+    wanted = {"up": "higher is better", "down": "lower is better", "unknown": "no good direction"}
+    news = {True: "good", False: "bad", None: "neither good nor bad"}[facts.good]
+    return f"{news}, {wanted[facts.polarity]}"
+
+
+def _up_or_down(change: float) -> str:
+    return "up" if change > 0 else "down"
 
 
 def size(facts: Facts) -> str:
     """The size of the move in one phrase: ``about 105 of 1,400 sign-ups a week``."""
     if facts.direction == "flat":
         return "no move beyond chance"
-    persons = people(facts)
-    if persons:
+    if persons := people(facts):
         return f"about {persons}"
     way = "above" if facts.move > 0 else "below"
-    where = "the level before" if facts.shape.start is not None else "where it began"
+    where = "where it began" if facts.shape.start is None else "the level before"
     return f"{amount(facts.move, facts.case, 1)} {way} {where}"
+
+
+# --------------------------------------------------------------------------- the brief analysis
+
+
+def brief(facts: Facts) -> str:
+    """Three to five fixed sentences: the move, its shape, chance, and what was recorded."""
+    case = facts.case
+    if not facts.steps:
+        value = level(facts.first.value, case)
+        return f"{case.metric} has a single value, {value}; no trend can be read from it."
+    said = [f"{case.metric} {_move(facts)}.", f"It {_shape_words(facts)}."]
+    if facts.missing:
+        said.append(f"There is no value for {_missing(facts)}.")
+    return " ".join([*said, _chance_words(facts), _timing_words(facts)])
+
+
+def _shape_words(facts: Facts) -> str:
+    kind, words = facts.shape.kind, _shape(facts)
+    if kind in ("trend", "accelerating"):
+        lead = "step by step" if kind == "trend" else "in growing steps"
+        return f"moved {lead}, on average {_pace(facts)}, the largest {_largest(facts)}"
+    return f"moved in {words}" if kind == "step" else words
+
+
+def _chance_words(facts: Facts) -> str:
+    if facts.beyond_noise is None:
+        return "Whether this is more than chance cannot be judged from these values."
+    if facts.noise is None and facts.beyond_noise:
+        return "The pattern is clearer than its scatter."
+    return f"That is {_chance(facts)}."
+
+
+def _timing_words(facts: Facts) -> str:
+    words = _timing(facts)
+    if words == "none":
+        return "No change is on record."
+    if facts.change_at is None:
+        return "The recorded change is not dated in periods."
+    at = when(facts.change_at, facts.case)
+    if words.endswith("the timing fits"):
+        return f"The timing fits the change recorded in {at}, which does not prove the cause."
+    tail = "nothing moved" if words.endswith("nothing moved") else "the timing is no close fit"
+    return f"A change was recorded in {at}; {tail}."
