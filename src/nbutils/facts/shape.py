@@ -120,7 +120,8 @@ def _best_bump(y: np.ndarray, floor: float) -> tuple[float, int, int]:
     for start in range(1, len(y) - 1):
         for end in range(start + 1, len(y)):
             outside = np.concatenate([y[:start], y[end:]])
-            if len(outside) >= 3:
+            # what lasts longer than the rest is the level, not the exception
+            if len(outside) >= 3 and end - start <= len(y) // 2:
                 fits.append((_rss_mean(outside) + _rss_mean(y[start:end]), start, end))
     if not fits:
         return math.inf, 1, 2

@@ -1,5 +1,6 @@
 """What people read: tables, figures, stage pages and the front page of a run."""
 
+from .cells import answers, text
 from .figures import bars, curves, dots, show
 from .front import front_page
 from .html import annotate, notebook_html
@@ -8,6 +9,7 @@ from .tables import Table, table
 __all__ = [
     "Table",
     "annotate",
+    "answers",
     "bars",
     "curves",
     "dots",
@@ -15,4 +17,5 @@ __all__ = [
     "notebook_html",
     "show",
     "table",
+    "text",
 ]
