@@ -147,7 +147,7 @@ def test_pages_show_what_they_hold(site, tmp_path):
     stage = look(site, "01_curation.html", 1280, tmp_path)
     assert [alt for alt, _ in stage["images"]] == ["Vague 30, rest 9."]
     assert len(stage["links"]) == 3
-    assert "Failed in cell 2" in look(site, "03_training.html", 1280, tmp_path)["text"]
+    assert "Failed in cell 1" in look(site, "03_training.html", 1280, tmp_path)["text"]
     assert "Failed in 03" in look(site, "failed/index.html", 1280, tmp_path)["text"]
 
 

@@ -316,16 +316,19 @@ def test_failed_notebook_says_so_at_the_top(tmp_path):
         tmp_path,
         v4.new_markdown_cell("An Exception", metadata={"tags": ["papermill-error-cell-tag"]}),
         v4.new_markdown_cell("# Title"),
+        code("SEED = 1"),
+        code("SEED = 2", tags=["injected-parameters"]),
+        code(" "),
         code("import x", error, tags=["setup"], count=7),
         papermill={"exception": True},
     )
     page = report.notebook_html(path, tmp_path / "x.html", title="Mine").read_text()
     assert "<title>Mine</title>" in page
-    assert "Failed in cell 7:</strong>" in page
+    assert "Failed in cell 2:</strong>" in page
     assert "CaseError: row &lt;3&gt;" in page
     assert "<pre>TB</pre>" in page
     assert "An Exception" not in page
-    assert page.index("Failed in cell 7") < page.index("Title</h1>")
+    assert page.index("Failed in cell 2") < page.index("Title</h1>")
 
 
 def test_notebook_whose_kernel_died(tmp_path):
@@ -333,7 +336,7 @@ def test_notebook_whose_kernel_died(tmp_path):
     cell.metadata["papermill"] = {"status": "running"}
     path = executed(tmp_path, v4.new_markdown_cell("# T"), cell)
     page = report.notebook_html(path, tmp_path / "x.html").read_text()
-    assert "Failed in cell 2:" in page
+    assert "Failed in cell 1:" in page
 
 
 @pytest.mark.parametrize("content", [None, "{}", "not json"])

@@ -263,14 +263,16 @@ def _axes(title: str, height: float) -> Iterator[tuple[Figure, Axes]]:
     """A figure of one text column's width, in our style until the end of the block."""
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     if not title.strip():
         raise UserError("the figure has no title: say its message.")
     with matplotlib.rc_context(STYLE):
-        fig = Figure(figsize=(WIDTH, min(max(height, 0.6) + 1.1, 14)), layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+        fig = Figure(figsize=(WIDTH, min(max(height, 0.6) + 1.2, 14)), layout=layout)
         axes = fig.add_subplot()
         lines = textwrap.wrap(title.strip(), 78)
-        fig.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        fig.suptitle("\n".join(lines), x=0.12 / WIDTH, ha="left", fontsize=11, fontweight="bold")
         yield fig, axes
 
 

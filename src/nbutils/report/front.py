@@ -281,7 +281,7 @@ def _hardware(hardware: Record) -> str:
         hardware.get("gpu") or "no GPU",
         hardware.get("cpu"),
         f"{cores} cores" if cores else "",
-        f"{_plain(memory)} GB memory" if memory else "",
+        f"{memory:g} GB memory" if isinstance(memory, int | float) else "",
     ]
     return ", ".join(str(p) for p in parts if p) if hardware else ""
 

@@ -248,14 +248,15 @@ def _is_for_readers(output: Any) -> bool:
 
 def _failure(notebook: Any) -> dict[str, str] | None:
     """Cell, error and traceback of the cell that failed, if one did."""
-    for position, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type != "code":
-            continue
+    # counted as the runner counts: code cells of the notebook in git, empty ones left out
+    cells = (c for c in notebook.cells if c.cell_type == "code" and c.source.strip())
+    own = (c for c in cells if "injected-parameters" not in c.metadata.get("tags", []))
+    for position, cell in enumerate(own, start=1):
         status = cell.metadata.get("papermill", {}).get("status")
         error = next((o for o in cell.outputs if o.output_type == "error"), None)
         if error is None and status not in ("failed", "running"):
             continue
-        number = str(cell.get("execution_count") or position)
+        number = str(position)
         if error is None:
             return {"cell": number, "error": "it stopped without an error message", "trace": ""}
         trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
