@@ -331,6 +331,7 @@ def test_a_killed_run_resumes_where_it_was(
         assert process.returncode == 130
         assert "nbutils run --profile tiny --run tiny --param 03.steps=9" in out
         assert _record(done, "run.json")["status"] == "interrupted"
+        assert _record(done, "run.json")["stages"]["03"]["status"] == "interrupted"
     assert not (done / "data" / "runs" / "tiny" / "03.json").exists()
     reached = int((done / "data" / "runs" / "tiny" / "adapter" / "state.json").read_text())
     assert 2 <= reached < 9

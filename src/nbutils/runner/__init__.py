@@ -181,6 +181,9 @@ def _run_stage(book: Book, stage: Stage, out: TextIO) -> bool:
     except StageError as error:
         _report_failure(book, stage, error, started)
         return False
+    except KeyboardInterrupt:
+        note(book.run_dir, stages={stage.number: {"started": started, "status": "interrupted"}})
+        raise
     write_text(book.record(stage), dumps({**record, "made_by": made_by}, "", indent=1) + "\n")
     done = {"started": started, "finished": now(), "status": "done"}
     inputs = outside(book.run_dir, record["inputs"])
