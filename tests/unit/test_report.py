@@ -182,6 +182,8 @@ def test_dots_draw_the_baseline_grey_and_every_interval():
     assert [len(line.get_xdata()) for line in lines] == [2, 1, 2, 1]
     assert lines[0].get_color() == "#8a9099"
     assert lines[2].get_color() == "#0072B2"
+    both = report.dots(SHARES, "Both.", label="system", group="system", baseline=["base", "tuned"])
+    assert {line.get_color() for line in both.axes[0].get_lines()} == {"#8a9099"}
 
 
 @pytest.mark.parametrize(

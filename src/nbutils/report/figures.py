@@ -6,7 +6,7 @@ import base64
 import io
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ def dots(
     high: str = "high",
     label: str = "label",
     group: str | None = None,
-    baseline: str | float | None = None,
+    baseline: str | float | Collection[str] | None = None,
     xlabel: str = "",
 ) -> Figure:
     """Draw one dot with its interval for each row.
@@ -103,8 +103,9 @@ def dots(
         The message.
     value, low, high, label, group : str
         Names of the columns.
-    baseline : str or float, optional
-        The group (without groups: the label) to draw in grey, or a number for a grey line.
+    baseline : str, collection of str or float, optional
+        The group or groups (without groups: labels) to draw in grey, told apart by their
+        markers; or a number for a grey line.
     xlabel : str
         What is measured, with its unit; by default the name of the value's column.
 
@@ -122,13 +123,14 @@ def dots(
     groups = list(dict.fromkeys(frame[group].astype(str))) if group else [""]
     with _axes(title, 0.26 * len(labels) * max(len(groups) ** 0.75, 1.25)) as (fig, axes):
         colours = iter(COLOURS * len(groups))
+        grey = _names(baseline)
         for rank, name in enumerate(groups):
             part = frame[frame[group].astype(str) == name] if group else frame
             offset = (rank - (len(groups) - 1) / 2) * 0.62 / len(groups)
             places = [labels.index(str(x)) + offset for x in part[label]]
-            colour = GREY if name == baseline else next(colours)
-            grey = [GREY if str(x) == baseline else colour for x in part[label]]
-            _dots_of_group(axes, places, part[[value, low, high]], (name, MARKERS[rank % 5]), grey)
+            colour = GREY if name in grey else next(colours)
+            each = [GREY if str(x) in grey else colour for x in part[label]]
+            _dots_of_group(axes, places, part[[value, low, high]], (name, MARKERS[rank % 5]), each)
         if isinstance(baseline, int | float):
             axes.axvline(baseline, color=GREY, linewidth=1.2, zorder=1)
         _name_rows(axes, labels, xlabel or value)
@@ -246,6 +248,12 @@ def bars(
         if all(length == round(length) for length in lengths):
             axes.locator_params(axis="x", integer=True)
     return fig
+
+
+def _names(baseline: str | float | Collection[str] | None) -> set[str]:
+    if baseline is None or isinstance(baseline, int | float):
+        return set()
+    return {baseline} if isinstance(baseline, str) else set(baseline)
 
 
 def _need(frame: pd.DataFrame, columns: list[str]) -> None:

@@ -84,9 +84,8 @@ def annotate(text: str, verdict: Any) -> str:
 def _marked(text: str, claim: Any) -> str:
     name, mark, words = MARKS.get(claim.verdict, MARKS["unchecked"])
     kind = str(claim.kind or "").replace("_", " ")
-    title = ": ".join(
-        part for part in (f"{kind} {words}".strip(), str(claim.derivation or "")) if part
-    )
+    head = f"{words} ({kind})" if kind else words
+    title = f"{head}: {claim.derivation}" if claim.derivation else head
     return (
         f'<span class="claim {name}" title="{escape(title)}">'
         f'<u>{escape(text)}</u><sup role="img" aria-label="{words}">{mark}</sup></span>'
