@@ -33,8 +33,8 @@ PACKAGES = [
     "openai",
     "papermill",
 ]
-# rooms that decide where files lie and what is noted, not what stands in them
-PLUMBING = {"errors", "folders", "provenance", "records", "runs"}
+# rooms that decide where files lie, what is noted and how it looks, not what is computed
+PLUMBING = {"errors", "folders", "provenance", "records", "report", "runs"}
 
 
 # --------------------------------------------------------------------------- notebooks and code
