@@ -72,7 +72,7 @@ def _recent_times_base(judge: Judge, work: Work, wanted: tuple[float, float]) ->
     """The change told last, on a group whose size the input gives: "7 points of the 1,050"."""
     told = [
         w for w in judge.settled[-8:]
-        if w.verdict == "supported" and w.kind in ("point change", "share", "relative change")
+        if w.verdict == "supported" and w.kind in ("point change", "share")
         and w.sentence.index >= work.sentence.index - 1 and w.span.start < work.span.start
     ]
     bases = [
@@ -183,6 +183,8 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
     span = work.span
     unit, by = _target(judge, span)
     before = judge.context(work)[0].rstrip()
+    if span.unit == "%" and judge.says_change(work):
+        return False
     if not unit or (unit == "share" and judge.level_context(work) and not before.endswith("=")):
         return False
     low, high = (edge * by for edge in span.interval())

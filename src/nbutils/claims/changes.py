@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nbutils.claims import pairs
-from nbutils.claims.context import Operand, direction, per_period
+from nbutils.claims.context import direction, per_period
 from nbutils.claims.levels import factor, inside
 from nbutils.claims.pairs import Pair
-from nbutils.claims.source import Series, Source
+from nbutils.claims.source import Operand, Series, Source
 
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
@@ -36,13 +36,20 @@ ZERO = Operand(0.0, 0.0, None, None, "nothing")
 
 def strong(judge: Judge, work: Work) -> list[Pair]:
     """Pairs that the sentence itself names."""
-    sentence = work.sentence
-    found = pairs.explicit(sentence, work.span.start)
-    return found + list(pairs.labelled(sentence, judge.source))
+    if "strong" not in work.memo:
+        found = pairs.explicit(work.sentence, work.span.start)
+        work.memo["strong"] = found + list(pairs.labelled(work.sentence, judge.source))
+    return work.memo["strong"]
 
 
 def medium(judge: Judge, work: Work) -> list[Pair]:
     """Pairs that the text has just spoken of, and first to last."""
+    if "medium" not in work.memo:
+        work.memo["medium"] = _medium(judge, work)
+    return work.memo["medium"]
+
+
+def _medium(judge: Judge, work: Work) -> list[Pair]:
     sentence, source = work.sentence, judge.source
     before = judge.before(sentence)
     found = judge.used[:-4:-1] if sentence.section == "analysis" else judge.used[::-1]
@@ -50,7 +57,7 @@ def medium(judge: Judge, work: Work) -> list[Pair]:
         if _SINCE.search(sentence.low) or not sentence.windows:
             found = found + list(pairs.around(sentence, source))[:8]
         if before:
-            found += pairs.explicit(before, before.end)[:3]
+            found += pairs.explicit(before, before.end)[:6]
             found += list(pairs.labelled(before, source))[:4]
     elif before:
         nearest = min(sentence.levels, key=lambda item: abs(item[0] - work.span.start))[1]
@@ -107,20 +114,32 @@ def says_gap(work: Work) -> bool:
     return bool(_GAP.search(work.sentence.low))
 
 
-def weak(judge: Judge, work: Work) -> Iterator[Pair]:
-    """Pairs that the case suggests though the sentence does not name them."""
-    source = judge.source
-    yield from pairs.around(work.sentence, source)
-    yield from pairs.best_split(source)
+def _of_case(source: Source) -> list[Pair]:
+    """Pairs that the case alone suggests, whatever the text says."""
+    if "pairs" in source.memo:
+        return list(source.memo["pairs"])
+    found = list(pairs.best_split(source))
     if source.main:
         for k in source.splits[:6]:
-            yield from pairs.split(source.main, k, source.n)
-    yield from pairs.extremes(source)
-    yield from pairs.steps(source)[:12]
-    yield from pairs.years(source)[:8]
+            found += pairs.split(source.main, k, source.n)
+    found += pairs.extremes(source) + pairs.steps(source)[:12] + pairs.years(source)[:8]
     for series in source.series[1:6]:
-        yield from pairs.ends(source, series)
-        yield from pairs.steps(source, series)[:2]
+        found += pairs.ends(source, series) + pairs.steps(source, series)[:2]
+    source.memo["pairs"] = found
+    return found
+
+
+def weak(judge: Judge, work: Work) -> list[Pair]:
+    """Pairs that the case suggests though the sentence does not name them."""
+    if "weak" not in work.memo:
+        work.memo["weak"] = list(_weak(judge, work))
+    return work.memo["weak"]
+
+
+def _weak(judge: Judge, work: Work) -> Iterator[Pair]:
+    source = judge.source
+    yield from pairs.around(work.sentence, source)
+    yield from _of_case(source)
     unit = source.case.unit if source.case else ""
     yield from pairs.literal_pairs(source, work.sentence.words, unit)
     before = judge.before(work.sentence)
@@ -160,6 +179,8 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     if wrong is not None:
         text = explain(wrong[0], wrong[1], by, work)
         return work.settle("contradicted", kind, f"the other way round: {text}")
+    if work.span.hedge == "at most":
+        return work.settle("unchecked", kind, "a bound, not a value")
     return False
 
 
@@ -189,7 +210,8 @@ def _gated(
 
 def values(pair: Pair, work: Work, by: float) -> Iterator[float]:
     """The change of a pair, exact and as printed, in all and per period."""
-    for a, b in {(pair.a.value, pair.b.value), (pair.a.printed, pair.b.printed)}:
+    exact, printed = (pair.a.value, pair.b.value), (pair.a.printed, pair.b.printed)
+    for a, b in (exact,) if exact == printed else (exact, printed):
         if by:
             yield (b - a) * by
         elif a:
@@ -202,9 +224,11 @@ def values(pair: Pair, work: Work, by: float) -> Iterator[float]:
 
 def paced(work: Work) -> bool:
     """Whether a change is said to be per period."""
-    s = work.sentence
-    before = s.low[max(0, work.span.start - s.start - 50) : work.span.start - s.start]
-    return per_period(s, work.span.end) or bool(_PACE.search(before))
+    if work.paced is None:
+        s = work.sentence
+        before = s.low[max(0, work.span.start - s.start - 50) : work.span.start - s.start]
+        work.paced = per_period(s, work.span.end) or bool(_PACE.search(before))
+    return work.paced
 
 
 def explain(pair: Pair, value: float, by: float, work: Work) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from nbutils.claims import grammar
-from nbutils.claims.source import _MONTH_NAME, _QUARTER, Series, Source, stems
+from nbutils.claims import masks
+from nbutils.claims.grammar import lowered
+from nbutils.claims.source import _MONTH_NAME, _QUARTER, Operand, Source, stems
 
 _SECTION = re.compile(
     r"^[ \t>#*_]*(analysis|summary|recommended actions?|recommendations?|action|next steps?|urgency)"
@@ -48,17 +49,6 @@ _EACH = re.compile(r"^[^.;]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quar
 
 
 @dataclass(slots=True)
-class Operand:
-    """A number with its exact value, and when it was (an index, half-way for a mean)."""
-
-    value: float
-    printed: float
-    time: float | None
-    series: Series | None
-    note: str
-
-
-@dataclass(slots=True)
 class Sentence:
     """One sentence of the output with the periods it names and the levels found in it."""
 
@@ -74,7 +64,7 @@ class Sentence:
     words: frozenset[str] = frozenset()
 
 
-def sentences(text: str, source: Source, marks: list[grammar.Label]) -> list[Sentence]:
+def sentences(text: str, source: Source, marks: list[masks.Label]) -> list[Sentence]:
     """Split a text at full stops and line ends; a heading opens a section."""
     heads = [(m.start(), m[1].lower()) for m in _SECTION.finditer(text)]
     edges = sorted({0, len(text), *(m.end() for m in _STOP.finditer(text)), *(h[0] for h in heads)})
@@ -93,14 +83,14 @@ def sentences(text: str, source: Source, marks: list[grammar.Label]) -> list[Sen
         while mark < len(marks) and marks[mark].start < end:
             own.append(marks[mark])
             mark += 1
-        sentence = Sentence(start, end, section, chunk, chunk.lower(), len(found))
+        sentence = Sentence(start, end, section, chunk, lowered(chunk), len(found))
         _periods(sentence, own, source)
         sentence.words = stems(chunk[:1500])
         found.append(sentence)
     return found
 
 
-def _periods(sentence: Sentence, marks: list[grammar.Label], source: Source) -> None:
+def _periods(sentence: Sentence, marks: list[masks.Label], source: Source) -> None:
     """Fill the windows [low, high) of periods that a sentence names."""
     count = source.n
     if not count or not source.case:
@@ -157,7 +147,7 @@ def _add(sentence: Sentence, start: int, end: int, low: int, high: int) -> None:
 def _first_last(sentence: Sentence, match: re.Match[str], count: int) -> None:
     which = match["which"] or match["which2"]
     word = match["count"] or match["count2"] or ""
-    size = int(word) if word.isdigit() else int(grammar.SPELLED.get(word, 1 if not word else 0))
+    size = masks.whole_number(word) if word else 1
     if not 0 < size <= count:
         return
     first = which in ("first", "opening", "earlier")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nbutils.claims.grammar import PERIOD_WORDS
+from nbutils.claims.pairs import says_range
 from nbutils.claims.source import Series
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _STEPS = re.compile(
     r"(?:steps?|intervals?|falls?|rises?|drops?|gains?|losses|increases?|declines?|moves?|values?|"
     r"readings?|periods?|cohorts?|data points|times|points)\b"
 )
+_BEYOND = re.compile(r"\b(?:under|above|below|over|beyond|at least|within|between|outside)\b")
 _DAYS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.25}
 
 
@@ -50,17 +52,18 @@ def lengths(judge: Judge, work: Work) -> set[int]:
     n = source.n
     edges = {0, n, *source.splits}
     before = judge.before(work.sentence)
-    for sentence in (work.sentence, before):
-        for low, high in sentence.windows if sentence else ():
-            edges |= {low, high}
+    for low, high in work.sentence.windows or (before.windows if before else ()):
+        edges |= {low, high}
     main = source.main
-    if main:
+    if main and says_range(work.sentence.low):
         known = [i for i, v in enumerate(main.values) if v is not None]
         edges |= {max(known, key=lambda i: main.values[i] or 0.0)}
         edges |= {min(known, key=lambda i: main.values[i] or 0.0)}
     found = {abs(a - b) for a in edges for b in edges} | {n - 1}
     if main:
-        found |= runs(main) | _beyond(main, work) | _flat(main)
+        found |= runs(main) | _flat(main)
+        if _BEYOND.search(work.sentence.low):
+            found |= _beyond(main, work)
     return found - {0}
 
 

@@ -1,4 +1,4 @@
-"""Spans: where the numbers of a text stand, and what each one says by itself.
+"""Spans: what a number says by itself, with its unit, its hedge and its last digit.
 
 Every pattern is free of nested quantifiers, so reading takes time linear in the text.
 """
@@ -67,11 +67,11 @@ _MAGNITUDE = {
     "dozen": 12.0,
 }
 
-_CUR = r"(?:US\$|[$€£¥]|\b(?:USD|EUR|GBP)\s)"
+_CUR = r"(?:us\$|[$€£¥]|\b(?:usd|eur|gbp)\s)"
 _DIGITS = r"\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _WORD = "|".join([*_TENS, *sorted(_ONES, key=len, reverse=True)])
 _PART = "|".join(_PARTS)
-_START = re.compile(
+START = re.compile(
     rf"(?<![\w.,/])(?P<sign>[-+\u2212\u2013])?(?:(?P<cur>{_CUR})[ \u00a0]?)?(?P<sign2>[-+\u2212])?"
     rf"(?P<digits>{_DIGITS})(?![.,]?\d)"
     rf"|(?<=[-\u2013\u2014\u2192/,~])(?P<curB>{_CUR})?(?P<digitsB>{_DIGITS})(?![.,]?\d)"
@@ -82,25 +82,26 @@ _START = re.compile(
     rf"|\b(?P<times>{'|'.join(_TIMES)})\b"
     rf"|\b(?P<word>(?:{_WORD})(?:-(?:{'|'.join(_ONES[1:10])}))?)\b(?!-\w*(?:step|way|off|page|"
     rf"by|to|click|size|arm|part)\b)"
-    rf"|\b(?P<dozen>(?:half )?a dozen)\b",
-    re.IGNORECASE,
+    rf"|\b(?P<dozen>(?:half )?a dozen)\b"
+)
+STARTERS = frozenset(
+    [*_TENS, *_ONES, *_TIMES, *_PARTS, *(p + "s" for p in _PARTS), "a", "usd", "eur", "gbp", "us"]
 )
 _TAIL = re.compile(
-    r"(?P<mag>[kKmMbB](?![A-Za-z])|bn\b|mn\b"
+    r"(?P<mag>[kmb](?![a-z])|bn\b|mn\b"
     r"|[ \u00a0-](?:hundred|thousand|million|billion|dozen|bn|mn)\b)?"
     r"(?P<unit>[ \u00a0]?%(?:[ -]?points?\b|[ -]?pts?\b)?"
     r"|[ \u00a0-]?(?:percentage[ -]points?|percent(?:age)?[ -]points?|per ?cent(?! points?)"
-    r"|percent|pp|ppts?|p\.p\.|basis points?|bps?)(?![A-Za-z])"
-    r"|[ -]?(?:fold)\b|[ ]?[x×](?![A-Za-z0-9]| ?\d)|[ -]times?\b"
+    r"|percent|pp|ppts?|p\.p\.|basis points?|bps?)(?![a-z])"
+    r"|[ -]?(?:fold)\b|[ ]?[x×](?![a-z0-9]| ?\d)|[ -]times?\b"
     r"|[ \u00a0-](?:(?:extra|full|further|more|whole|fewer|other|odd|lost) )?(?:points?|pts?)\b"
-    r"|[ \u00a0]?(?:USD|EUR|GBP|dollars?|euros?|pounds?)\b|[ ]?[€£$](?!\d)"
+    r"|[ \u00a0]?(?:usd|eur|gbp|dollars?|euros?|pounds?)\b|[ ]?[€£$](?!\d)"
     r"|[ \u00a0-](?:(?:full|more|straight|consecutive|calendar|whole|weekly|daily|monthly|"
     r"quarterly|quiet|flat|stable|steady|single|further|good|low|high|"
     r"working|business|ordinary|normal|other|later|earlier) )?"
     r"(?:minutes?|hours?|days?|weeks?|months?|quarters?|years?|seconds?)\b(?! (?:of age)))?",
-    re.IGNORECASE,
 )
-_NOUN = re.compile(r"[ \u00a0-]{1,2}([A-Za-z][A-Za-z'-]{0,24})(?:[ ]([A-Za-z][A-Za-z'-]{0,24}))?")
+_NOUN = re.compile(r"[ \u00a0-]{1,2}([a-z][a-z'-]{0,24})(?:[ ]([a-z][a-z'-]{0,24}))?")
 
 _HEDGES = {
     "about": "about|around|roughly|approximately|approx\\.?|some|circa|ca\\.|close to|near|or so"
@@ -118,7 +119,6 @@ _HEDGE = re.compile(
     r"(?:"
     + "|".join(rf"(?P<{name.replace(' ', '_')}>\b(?:{words}))" for name, words in _HEDGES.items())
     + r")[ \u00a0](?:a |an |the |only |some )?[-+\u2212$€£~]?$",
-    re.IGNORECASE,
 )
 
 
@@ -184,127 +184,39 @@ def hedge_before(text: str, start: int) -> str:
     return match.lastgroup.replace("_", " ") if match and match.lastgroup else ""
 
 
-MONTHS = (
-    "january february march april may june july august september october november december".split()
-)
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_MASK = re.compile(
-    r"^[ \t]*\d{1,3}[.)](?=[ \t])"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?![a-z])(?:,? (?:19|20)\d\d\b)?"
-    rf"|\b\d{{1,2}}(?: to | and |-|\u2013)\d{{1,2}} {_MONTH}(?![a-z])(?:,? (?:19|20)\d\d\b)?"
-    rf"|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?![\d.,%]\d|[\d%])(?:,? (?:19|20)\d\d\b)?"
-    rf"|\b{_MONTH},? (?:19|20)\d\d\b"
-    r"|\b(?:19|20)\d\d-\d\d(?:-\d\d)?\b|\b\d{1,2}[/.]\d{1,2}[/.](?:19|20)?\d\d\b"
-    r"|\b\d{1,2}:\d\d\b|\b(?:24/7|50[/:]50|50-50|80/20)\b"
-    r"|\b(?:19|20)\d\d(?:[/\u2013-](?:19|20)?\d\d)\b"
-    r"|\bQ[1-4](?:[- /'](?:19|20)?\d\d)?\b|\b(?:FY|H[12]|CY)[- ']?(?:20)?\d{0,2}\b"
-    r"|\b(?:19|20)\d\d\b(?![.,]\d|[ \u00a0]?%| [a-z]+(?:s|ers|ing)\b(?<!was)(?<!this)(?<!its))"
-    r"|\b\d+(?:st|nd|rd|th)\b"
-    r"|\b(?:9[059]|99\.9)[ ]?%[ -](?:confidence|interval|CI|credible|level|significance)"
-    r"|\b(?:version|release|v|step|phase|tier|stage|level|option|figure|table|section|variant|page"
-    r"|mails?|e-mails?|emails?|item|note|series|wave|batch|plan|group|arm|iOS|Android|App|Gen|No\.|"
-    r"#)[ ]?\d+(?:\.\d+)*(?: (?:and|or|to) \d+)?\b(?![ ]?%| (?:percent|points|times))"
-    r"|https?://\S+|\b[A-Za-z_]\w*\d\w*(?:-\d+)?\b|\b\d+[A-Za-jlno-wyzA-JLNO-Z][A-Za-z]*\d\w*"
-    r"|\b[A-Za-z]+-\d+(?:\.\d+)?\b(?!%)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_NOT_LABEL = r"(?![\d.,]*\d?[ ]?%|\.\d|,\d{3}|\d| (?:points|percent|pp)\b)"
-_PERIOD = "day|week|wk|month|quarter|qtr|year|cohort|period"
-_LABEL = re.compile(
-    rf"\b(?P<noun>{_PERIOD})s?[ -]?#?(?P<nums>\d{{1,3}}{_NOT_LABEL}"
-    rf"(?:(?: to | through | until |-|\u2013|\u2014)(?:(?:{_PERIOD}) )?\d{{1,2}}{_NOT_LABEL})?"
-    rf"(?:(?:, ?(?:and )?| and | or | & )(?:(?:{_PERIOD})s? )?\d{{1,2}}(?:[-\u2013]\d{{1,2}})?"
-    rf"{_NOT_LABEL}){{0,9}})",
-    re.IGNORECASE,
-)
+_OF_A_POINT = re.compile(r" of (?:a|one) (?:percentage )?point\b")
+_ASCII_LOWER = {upper: upper + 32 for upper in range(65, 91)}
 _GLUED = re.compile(r"[A-Za-z]")
 
 
-@dataclass(slots=True)
-class Label:
-    """A period named by its number: "week 4", "weeks 1-4", "months 2, 3 and 4" (from 1)."""
-
-    start: int
-    end: int
-    noun: str
-    groups: list[tuple[int, int]]
+def lowered(text: str) -> str:
+    """The text in lower case with every offset kept (a few letters grow when lowered)."""
+    low = text.lower()
+    return low if len(low) == len(text) else text.translate(_ASCII_LOWER)
 
 
-def labels(text: str) -> list[Label]:
-    """The numbered periods that a text names."""
-    found = []
-    for match in _LABEL.finditer(text):
-        noun = match["noun"].lower().rstrip("s").replace("wk", "week").replace("qtr", "quarter")
-        found.append(Label(match.start(), match.end(), noun, _groups(match["nums"])))
-    return found
-
-
-def _groups(nums: str) -> list[tuple[int, int]]:
-    groups: list[tuple[int, int]] = []
-    ranged = False
-    for piece in re.findall(r"\d+|to|through|until|-|\u2013|\u2014", nums):
-        if not piece.isdigit():
-            ranged = True
-        elif ranged and groups:
-            groups[-1] = (groups[-1][0], int(piece))
-            ranged = False
-        else:
-            groups.append((int(piece), int(piece)))
-    return groups
-
-
-def masked_numbers(text: str) -> frozenset[str]:
-    """The digits inside dates, versions, labels and the like."""
-    return frozenset(d for m in _MASK.finditer(text) for d in re.findall(r"\d+(?:\.\d+)?", m[0]))
-
-
-def spans(text: str, found_labels: list[Label] | None = None) -> list[Span]:
-    """The numbers of a text that state something, in order; dates, labels and the like left out."""
-    masked = [(m.start(), m.end()) for m in _MASK.finditer(text)]
-    masked += [(lab.start, lab.end) for lab in (found_labels or labels(text))]
-    masked.sort()
-    found: list[Span] = []
-    at = 0
-    position = 0
-    while match := _START.search(text, position):
-        start, end = match.span()
-        while at < len(masked) and masked[at][1] <= start:
-            at += 1
-        hidden = next((m for m in masked[at : at + 3] if m[0] < end and start < m[1]), None)
-        if hidden:
-            position = max(hidden[1], start + 1)
-            continue
-        span = _span(text, match)
-        position = max(end, span.end if span else end)
-        if span:
-            found.append(span)
-    return found
-
-
-def _span(text: str, match: re.Match[str]) -> Span | None:
+def span_at(text: str, low: str, match: re.Match[str]) -> Span | None:
+    """Read the number that `START` has found; None if it is part of a name."""
     if match["digits"] or match["digitsB"]:
-        return _digits(text, match)
+        return _digits(text, low, match)
     start, end = match.span()
-    word = match.group().lower()
+    word = match.group()
     if match["frac"]:
         value = _fraction(word)
-        tail = re.compile(r" of (?:a|one) (?:percentage )?point\b").match(text, end)
+        tail = _OF_A_POINT.match(low, end)
         unit = "pp" if tail else "part"
         end = tail.end() if tail else end
-        return _finish(text, Span(start, end, text[start:end], value, 0.02 * value, 0, unit))
+        return _finish(text, low, Span(start, end, text[start:end], value, 0.02 * value, 0, unit))
     if match["oneof"]:
         first, second = SPELLED.get(match["of1"].lower(), 0), SPELLED.get(match["of2"].lower(), 0)
         if not first or not second or first > second:
             return None
         value = first / second
-        return _finish(text, Span(start, end, text[start:end], value, 0.05 * value, 0, "part"))
+        return _finish(text, low, Span(start, end, text[start:end], value, 0.05 * value, 0, "part"))
     if match["times"]:
         value = _TIMES[word]
-        return _finish(text, Span(start, end, text[start:end], value, 0.1 * value, 0, "x"))
-    return _spelled(text, start, end, word)
+        return _finish(text, low, Span(start, end, text[start:end], value, 0.1 * value, 0, "x"))
+    return _spelled(text, low, start, end, word)
 
 
 def _fraction(word: str) -> float:
@@ -315,28 +227,28 @@ def _fraction(word: str) -> float:
     return top / part
 
 
-def _spelled(text: str, start: int, end: int, word: str) -> Span | None:
+def _spelled(text: str, low: str, start: int, end: int, word: str) -> Span | None:
     if "dozen" in word:
         value = 6.0 if word.startswith("half") else 12.0
     else:
         value = sum(SPELLED[w] for w in word.split("-"))
-    tail = _TAIL.match(text, end)
+    tail = _TAIL.match(low, end)
     scale, unit = _scale_unit(tail)
     if tail and tail["mag"] and len(tail["mag"].strip(" -")) < 3:
         return None
     span = Span(start, tail.end() if tail else end, "", value * scale, scale, scale, unit)
     span.spelled = True
-    return _finish(text, span)
+    return _finish(text, low, span)
 
 
-def _digits(text: str, match: re.Match[str]) -> Span | None:
+def _digits(text: str, low: str, match: re.Match[str]) -> Span | None:
     start, end = match.span()
     digits = match["digits"] or match["digitsB"]
-    currency = (match["cur"] or match["curB"] or "").strip()
+    currency = (match["cur"] or match["curB"] or "").strip().upper()
     sign = match["sign"] or match["sign2"] or ""
     if match["digitsB"]:
         start = match.start("curB") if match["curB"] else match.start("digitsB")
-    tail = _TAIL.match(text, end)
+    tail = _TAIL.match(low, end)
     tail_end = tail.end() if tail else end
     if tail_end < len(text) and _GLUED.match(text[tail_end]) and tail_end == end:
         return None
@@ -357,7 +269,7 @@ def _digits(text: str, match: re.Match[str]) -> Span | None:
     if sign:
         # a dash after a digit or letter joins a range; standing free it is a sign
         span.sign = 1 if sign == "+" else -1
-    return _finish(text, span)
+    return _finish(text, low, span)
 
 
 def _currency_of(unit: str) -> str:
@@ -393,12 +305,12 @@ def _scale_unit(tail: re.Match[str] | None) -> tuple[float, str]:
     return scale, "money"
 
 
-def _finish(text: str, span: Span) -> Span:
+def _finish(text: str, low: str, span: Span) -> Span:
     span.text = text[span.start : span.end]
-    span.hedge = hedge_before(text, span.start)
-    if not span.hedge and text.startswith((" at most", " or less", " or fewer"), span.end):
+    span.hedge = hedge_before(low, span.start)
+    if not span.hedge and low.startswith((" at most", " or less", " or fewer"), span.end):
         span.hedge = "at most"
-    noun = _NOUN.match(text, span.end)
+    noun = _NOUN.match(low, span.end)
     if noun:
         span.noun, span.noun2 = noun[1].lower(), (noun[2] or "").lower()
     return span

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from nbutils.claims import amounts, changes, durations, grammar, levels, statistics
+from nbutils.claims import amounts, changes, durations, levels, masks, statistics
 from nbutils.claims.changes import show
-from nbutils.claims.context import Operand, Sentence, direction, proposes, sentences
-from nbutils.claims.grammar import Span
+from nbutils.claims.context import Sentence, direction, proposes, sentences
+from nbutils.claims.grammar import Span, lowered
 from nbutils.claims.levels import factor, inside, scaled
 from nbutils.claims.pairs import Pair
-from nbutils.claims.source import Literal, Series, Source
+from nbutils.claims.source import Literal, Operand, Series, Source
 from nbutils.claims.verdict import Claim
 
 _NOUN = (
@@ -37,7 +37,7 @@ _PERCENT_OF = re.compile(
     r"(?:about |roughly |around |some |nearly |a )?~?$"
 )
 _LEVEL_BEFORE = re.compile(
-    r"\b(?:from|to|at|was|were|averag(?:es?|ed|ing)|mean|mean of|average of|between|stood at|reached|hit|"
+    r"\b(?:from|to|at|was|were|(?<!on )averag(?:es?|ed|ing)|mean|mean of|average of|between|stood at|reached|hit|"
     r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only| just| still)? ?~?$"
 )
 _CARRY = re.compile(r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$")
@@ -54,6 +54,8 @@ _WHOLE = re.compile(
     r"\b(?:in a row|every|each|steadily|without|running|never|no|over|in all|total|straight|"
     r"uninterrupted|steady|month by month|week by week|whole)\b"
 )
+_THEN = re.compile(r"^, (?:and )?(?:then|now) $")
+_MORE_LIKELY = re.compile(r"^ (?:more|less|below|above|behind|ahead|apart)\b")
 _SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
 _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
@@ -73,6 +75,8 @@ class Work:
     verdict: str = ""
     derivation: str = ""
     operand: Operand | None = None
+    paced: bool | None = None
+    memo: dict[str, list[Pair]] = field(default_factory=dict)
 
     def settle(self, verdict: str, kind: str, derivation: str) -> bool:
         """Write down a verdict; returns True so that callers can stop."""
@@ -86,9 +90,9 @@ class Judge:
     def __init__(self, source: Source, output: str) -> None:
         self.source = source
         self.output = output
-        marks = grammar.labels(output)
-        self.sentences = sentences(output, source, marks)
-        self.works = self._works(grammar.spans(output, marks))
+        scanned = masks.scan(output)
+        self.sentences = sentences(output, source, scanned.labels)
+        self.works = self._works(scanned.spans)
         self.used: list[Pair] = []
         self.settled: list[Work] = []
         self.regression = statistics.regression(self)
@@ -101,13 +105,17 @@ class Judge:
             works.append(Work(span, self.sentences[at]))
         for left, right in zip(works[-2::-1], works[:0:-1], strict=False):
             self._carry(left.span, right.span)
+        for left, right in zip(works, works[1:], strict=False):
+            self._carry(left.span, right.span)
         return works
 
     def _carry(self, left: Span, right: Span) -> None:
         """Give "1.2 and 1.6 points" the unit of its last item."""
+        gap = self.output[left.end : right.start]
+        if left.unit in ("pp", "points") and not right.unit and _THEN.match(gap):
+            right.unit = left.unit
         if left.unit or right.unit not in ("pp", "points", "%") or left.currency:
             return
-        gap = self.output[left.end : right.start]
         if right.unit == "%" and " or" in gap:
             return
         if len(gap) < 24 and _CARRY.match(gap) and left.decimals == right.decimals:
@@ -223,7 +231,7 @@ class Judge:
                 return
 
     def _two(self, a: Work, b: Work) -> None:
-        gap = self.output[a.span.end : b.span.start].lower()
+        gap = lowered(self.output[a.span.end : b.span.start])
         if a.sentence is not b.sentence or len(gap) > 40:
             return
         left = self.context(a)[0]
@@ -335,7 +343,8 @@ class Judge:
             a.settle("contradicted", "level", f"the lowest value is {show(known[0])}")
 
     def _is_level(self, work: Work, operand: Operand, by: float) -> None:
-        operand.printed = work.span.value * by * (work.span.sign or 1)
+        printed = work.span.value * by * (work.span.sign or 1)
+        operand = Operand(operand.value, printed, operand.time, operand.series, operand.note)
         work.operand = operand
         work.sentence.levels.append((work.span.start, operand))
         work.sentence.levels.sort(key=lambda item: item[0])
@@ -347,7 +356,8 @@ class Judge:
         span = work.span
         in_points = span.unit in ("pp", "points")
         gap = in_points and any(s.gap for s in self.source.series) and changes.says_gap(work)
-        gap_level = gap and bool(_GAP_OF.search(self.context(work)[0]))
+        near = self.context(work)
+        gap_level = gap and bool(_GAP_OF.search(near[0]) or _MORE_LIKELY.match(near[1]))
         if span.unit in ("x", "part") or (in_points and not gap):
             return
         if self.says_change(work) and not gap_level:

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nbutils.claims import grammar
-from nbutils.claims.context import Operand, Sentence
+from nbutils.claims.context import Sentence
 from nbutils.claims.grammar import Span
 from nbutils.claims.pairs import mean, point
-from nbutils.claims.source import Series, Source
+from nbutils.claims.source import Operand, Series, Source
 
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
 
 MEAN = re.compile(r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall|usual|norm\w*)\b")
 _MEAN_NEAR = re.compile(r"\b(?:averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was|,|:)?)(?: \w+){0,3} ?~?$")
-_MEAN_AFTER = re.compile(r"^,? ?\(?(?:on average|the mean|the average|in the mean)\b")
+_MEAN_AFTER = re.compile(r"^(?:,| \() ?(?:the mean|the average)\b|^,? ?\(?on average\b")
 OTHERS = re.compile(
     r"\b(?:other|others|rest|remaining|ordinary|either side|around it|everything|outside|elsewhere|"
     r"without|apart from|except|excluding|usual|normal|weekdays?|working)\b"

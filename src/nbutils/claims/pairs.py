@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nbutils.claims.context import Operand, Sentence
-from nbutils.claims.source import Series, Source
+from nbutils.claims.context import Sentence
+from nbutils.claims.source import Operand, Series, Source
 
 _STEP = re.compile(
     r"\b(?:largest|biggest|steepest|sharpest|greatest|deepest|single|one|smallest|widest) "
@@ -48,8 +48,7 @@ class Pair:
 
 def point(series: Series, i: int) -> Operand | None:
     """The value of one period as an operand."""
-    value = series.at(i)
-    return None if value is None else Operand(value, value, float(i), series, f"period {i + 1}")
+    return series.points[i] if 0 <= i < len(series.points) else None
 
 
 def mean(series: Series, low: int, high: int) -> Operand | None:
@@ -252,7 +251,7 @@ def against_levels(sentence: Sentence, source: Source) -> Iterator[Pair]:
         for i in range(min(len(series.values), 16)):
             here = point(series, i)
             if here:
-                yield Pair(level, here, f"against {level.note}")
+                yield ordered(level, here, f"against {level.note}")
 
 
 def steps(source: Source, series: Series | None = None) -> list[Pair]:

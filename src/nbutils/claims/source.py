@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Any
 
-from nbutils.claims import grammar
+from nbutils.claims import masks
 from nbutils.claims.grammar import Span
 from nbutils.examples import Case, CaseError, parse_case
 
@@ -18,7 +19,7 @@ _STOP = frozenset(
     "less week weeks month months quarter quarters day days year years last first one two "
     "share metric data context notes recent changes cohort size only both other".split()
 )
-_MONTH_INDEX = {name[:3]: i for i, name in enumerate(grammar.MONTHS)}
+_MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
 _MONTH_NAME = re.compile(
     r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?![a-z])", re.IGNORECASE
 )
@@ -34,6 +35,17 @@ def stems(text: str) -> frozenset[str]:
 
 
 @dataclass(slots=True)
+class Operand:
+    """A number with its exact value, and when it was (an index, half-way for a mean)."""
+
+    value: float
+    printed: float
+    time: float | None
+    series: Series | None
+    note: str
+
+
+@dataclass(slots=True)
 class Series:
     """Values in the order of the periods; ``unit`` and ``scale`` as in `examples.Case`."""
 
@@ -46,6 +58,7 @@ class Series:
     gap: bool = False
     sums: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
+    points: list[Operand | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         total, count = 0.0, 0
@@ -55,6 +68,10 @@ class Series:
                 total, count = total + value, count + 1
             self.sums.append(total)
             self.counts.append(count)
+        self.points = [
+            None if v is None else Operand(v, v, float(i), self, f"period {i + 1}")
+            for i, v in enumerate(self.values)
+        ]
 
     def mean(self, low: int, high: int) -> float | None:
         """Mean of the values with index ``low`` up to but without ``high``."""
@@ -90,6 +107,7 @@ class Source:
     names: dict[str, int]
     words: frozenset[str]
     masked: frozenset[str]
+    memo: dict[str, Any] = field(default_factory=dict)
 
     @property
     def main(self) -> Series | None:
@@ -108,8 +126,8 @@ def read(text: str) -> Source:
         case = parse_case(text)
     except CaseError:
         case = None
-    marks = grammar.labels(text)
-    found = grammar.spans(text, marks)[:MAX_LITERALS]
+    scanned = masks.scan(text)
+    marks, found = scanned.labels, scanned.spans[:MAX_LITERALS]
     literals = _literals(text, found)
     series = _lists(text, literals, case)
     if case:
@@ -123,7 +141,7 @@ def read(text: str) -> Source:
     splits = _splits(text, marks, case)
     return Source(
         case, text, series, literals, splits, _names(case), stems(text[:4000]),
-        grammar.masked_numbers(text),
+        scanned.masked,
     )
 
 
@@ -192,7 +210,7 @@ def _gaps(series: list[Series]) -> list[Series]:
     return found
 
 
-def _splits(text: str, marks: list[grammar.Label], case: Case | None) -> list[int]:
+def _splits(text: str, marks: list[masks.Label], case: Case | None) -> list[int]:
     """Indexes at which something is said to have changed (0 is the first period)."""
     if not case:
         return []
@@ -203,7 +221,7 @@ def _splits(text: str, marks: list[grammar.Label], case: Case | None) -> list[in
             found += [edge - 1 for group in mark.groups for edge in group]
     for match in _AGO.finditer(f"{case.changes}\n{case.notes}"):
         ago = match[1].lower()
-        number = int(ago) if ago.isdigit() else int(grammar.SPELLED.get(ago, 0))
+        number = masks.whole_number(ago)
         found.append(count - number)
     names = _names(case)
     for match in _MONTH_NAME.finditer(f"{case.changes}\n{case.notes}") if names else ():
@@ -228,7 +246,7 @@ def _names(case: Case | None) -> dict[str, int]:
         if len(named) == 1 and re.search(r"\b(?:to|until|ending)\b", note):
             first -= count - 1
         return {
-            grammar.MONTHS[(first + i) % 12][:3]: i for i in range(max(0, count - 12), count)
+            masks.MONTHS[(first + i) % 12][:3]: i for i in range(max(0, count - 12), count)
         }
     if case.period == "quarter":
         quarter = _QUARTER.search(note) or _QUARTER.search(case.changes)
