@@ -125,6 +125,9 @@ def operands(judge: Judge, work: Work) -> list[Amount]:
     words = work.sentence.words
     near = [lit for lit in judge.source.literals[:200] if lit.words & words and not lit.span.spelled]
     found += [_literal(lit, unit) for lit in near[:14] if lit.span.unit in ("", "%", "money", "pp")]
+    if case is None:
+        # a table rarely repeats its currency in every cell
+        found = [Amount(a.value, "number" if a.unit == "money" else a.unit, a.note) for a in found]
     return found
 
 

@@ -233,9 +233,12 @@ def paced(work: Work) -> bool:
 
 def explain(pair: Pair, value: float, by: float, work: Work) -> str:
     """The derivation of a change, readable."""
-    a, b = show(pair.a.value), show(pair.b.value)
+    first, second = pair.a.value, pair.b.value
+    if not by and abs((second - first) / (abs(first) or 1.0) * 100 - value) > 0.01 * abs(value):
+        first, second = second, first
+    a, b = show(first), show(second)
     if not by:
-        base = pair.a.value
+        base = first
         return f"({b} - {a}) / {show(abs(base))} = {value:+.1f}%, printed as {work.span.text}"
     each = " per period" if pair.span > 1 and abs(value) < abs(pair.diff * by) * 0.99 else ""
     return f"{b} - {a} = {value:+.4g}{each}, printed as {work.span.text} ({pair.bound})"

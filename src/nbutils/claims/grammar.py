@@ -143,6 +143,7 @@ class Span:
     sign: int = 0
     spelled: bool = False
     decimals: int = 0
+    scale: float = 1.0
     noun: str = ""
     noun2: str = ""
 
@@ -266,6 +267,7 @@ def _digits(text: str, low: str, match: re.Match[str]) -> Span | None:
         start, tail_end, "", float(plain) * scale, step * scale, round_step * scale,
         "money" if currency and not unit else unit, currency, decimals=decimals,
     )
+    span.scale = scale
     if sign:
         # a dash after a digit or letter joins a range; standing free it is a sign
         span.sign = 1 if sign == "+" else -1

@@ -11,7 +11,7 @@ from nbutils.claims.context import Sentence, direction, proposes, sentences
 from nbutils.claims.grammar import Span, lowered
 from nbutils.claims.levels import factor, inside, scaled
 from nbutils.claims.pairs import Pair
-from nbutils.claims.source import Literal, Operand, Series, Source
+from nbutils.claims.source import Literal, Operand, Series, Source, ordered_stems
 from nbutils.claims.verdict import Claim
 
 _NOUN = (
@@ -368,6 +368,8 @@ class Judge:
             return
         for series in self.source.series:
             by = self.factor(span, series)
+            if self.source.case is None and not self._names(work, series):
+                continue
             if by is None or (series.gap and not series.main and not changes.says_gap(work)):
                 continue
             operand = levels.find(self, work, series, scaled(span, by))
@@ -375,6 +377,10 @@ class Judge:
                 self._is_level(work, operand, by)
                 return
         self.literal(work)
+
+    def _names(self, work: Work, series: Series) -> bool:
+        """Whether a sentence names a list of the input by one of its words."""
+        return not series.words or bool(series.words & work.sentence.words)
 
     def _threshold(self, work: Work) -> bool:
         """ "Never above 0.22": a value of the series, or a bound close to its extremes."""
@@ -406,6 +412,8 @@ class Judge:
             return {"rate": 0.01}.get(series.unit, 1.0)
         if by is not None and series.main and case and case.scale != 1 and span.value >= case.scale:
             return by / case.scale
+        if by is not None and case is None and span.scale >= 1e3:
+            return by / span.scale
         return by
 
     def literal(self, work: Work) -> bool:
@@ -428,6 +436,24 @@ class Judge:
             return work.settle("supported", kind, f"the input says {literal.span.text}")
         return False
 
+    def _joined(self, span: Span) -> bool:
+        """A score such as 10-4 that stands so in the input."""
+        match = re.search(r"\d{1,3}-\d{1,3}", self.output[max(0, span.start - 4) : span.end + 4])
+        return bool(match) and match[0] in self.source.text
+
+    def _owned(self, work: Work, literal: Literal) -> bool:
+        """Whether the input says this number of the one that the sentence speaks of last."""
+        owners, s = self.source.owners, work.sentence
+        if not owners:
+            return True
+        at = work.span.start - s.start
+        before = [owners[w] for w in ordered_stems(s.low[max(0, at - 300) : at]) if w in owners]
+        after = [owners[w] for w in ordered_stems(s.low[at : at + 120]) if w in owners]
+        if not before and not after:
+            return True
+        owner = before[-1] if before else after[0]
+        return literal.clause == owner or literal.clause in after[:1]
+
     def restated(self, work: Work) -> bool:
         """A number that the text has already derived."""
         span = work.span
@@ -442,11 +468,19 @@ class Judge:
     def _repeats(self, work: Work, literal: Literal) -> bool:
         """Whether a number is the input's, and for small or bare ones said of the same thing."""
         span = work.span
+        if self.source.case is None and not self._owned(work, literal):
+            return False
         if same(span, literal.span):
             if span.unit == "%" and self.says_change(work):
                 return len(literal.words & work.sentence.words) > 1
             plain = not span.unit and span.value <= 12 and not span.decimals
+            if plain and self._joined(span):
+                return True
             return not plain or bool(literal.words & work.sentence.words)
+        if self.source.case is None and span.scale >= 1e3:
+            # a table in thousands or millions, told with the word
+            unscaled = span.value / span.scale
+            return abs(unscaled - literal.span.value) <= 1e-9 * unscaled
         bare = not span.unit or not literal.span.unit
         if not bare or abs(span.value - literal.span.value) > 1e-9 * span.value:
             return False
@@ -470,6 +504,8 @@ class Judge:
             if unit in ("rate", "percent") and self.says_change(work):
                 return changes.confusion(self, work, in_points)
             return False
+        if self.source.case is None and not span.unit and self.says_change(work):
+            return changes.judge_change(self, work, "point change", 1.0)
         if span.unit in ("", "money", "day", "hour") and (span.unit or not span.spelled):
             if changes.native(self, work):
                 return True

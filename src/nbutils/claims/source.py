@@ -34,6 +34,11 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(w[:5] for w in _WORD.findall(text.lower()) if w not in _STOP)
 
 
+def ordered_stems(text: str) -> list[str]:
+    """The content words of a lowered text in their order, cut as in `stems`."""
+    return [w[:5] for w in _WORD.findall(text) if w not in _STOP]
+
+
 @dataclass(slots=True)
 class Operand:
     """A number with its exact value, and when it was (an index, half-way for a mean)."""
@@ -107,6 +112,7 @@ class Source:
     names: dict[str, int]
     words: frozenset[str]
     masked: frozenset[str]
+    owners: dict[str, int] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -129,6 +135,7 @@ def read(text: str) -> Source:
     scanned = masks.scan(text)
     marks, found = scanned.labels, scanned.spans[:MAX_LITERALS]
     literals = _literals(text, found)
+    owners = _owners(literals) if case is None else {}
     series = _lists(text, literals, case)
     if case:
         main = Series(
@@ -142,6 +149,7 @@ def read(text: str) -> Source:
     return Source(
         case, text, series, literals, splits, _names(case), stems(text[:4000]),
         scanned.masked,
+        owners,
     )
 
 
@@ -165,6 +173,15 @@ def _literals(text: str, found: list[Span]) -> list[Literal]:
     return literals
 
 
+def _owners(literals: list[Literal]) -> dict[str, int]:
+    """Words that stand in one clause only: they say whose number it is."""
+    seen: dict[str, int] = {}
+    for clause, words in {lit.clause: lit.words for lit in literals}.items():
+        for word in words:
+            seen[word] = -1 if word in seen else clause
+    return {word: clause for word, clause in seen.items() if clause >= 0}
+
+
 def _lists(text: str, literals: list[Literal], case: Case | None) -> list[Series]:
     """Runs of three or more numbers with nothing but separators between them."""
     found: list[Series] = []
@@ -181,10 +198,19 @@ def _lists(text: str, literals: list[Literal], case: Case | None) -> list[Series
     return found[:50]
 
 
+def _newest_first(text: str) -> bool:
+    """Whether a table's columns are years in falling order."""
+    line = text.lstrip().partition("\n")[0]
+    years = re.findall(r"\b(?:19|20)\d\d\b", line)
+    return len(years) > 1 and years == sorted(years, reverse=True) and years[0] != years[-1]
+
+
 def _series(text: str, run: list[Literal], case: Case | None) -> Series:
     start = run[0].span.start
     before = re.split(r"[.;\n]", text[max(0, start - 90) : start])[-1]
     values: list[float | None] = [lit.span.value * (lit.span.sign or 1) for lit in run]
+    if _newest_first(text):
+        values.reverse()
     unit = {"%": "percent", "pp": "percent", "money": "money"}.get(run[0].span.unit, "number")
     if unit == "number" and case and case.unit in ("rate", "percent"):
         known = [abs(v) for v in values if v is not None]
