@@ -156,7 +156,7 @@ def _literal(literal: Literal, unit: str) -> Amount:
     return Amount(span.value, "money" if span.unit == "money" else "number", span.text)
 
 
-def results(a: Amount, b: Amount, n: int) -> Iterator[tuple[float, str, str]]:
+def results(a: Amount, b: Amount) -> Iterator[tuple[float, str, str]]:
     """What two amounts give together: value, unit and how."""
     if a.unit == b.unit:
         yield a.value + b.value, a.unit, f"{a.note} + {b.note}"
@@ -198,7 +198,9 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
         w.span.value for w in judge.works
         if w.sentence is work.sentence and w.span.unit in PERIOD_WORDS and w.span.value > 1
     ][:3]
-    for value, how in _combinations(amounts, unit, judge.source.n if changes.paced(work) else 0, times):
+    for value, how in _combinations(
+        amounts, unit, judge.source.n if changes.paced(work) else 0, times, span.unit == "%"
+    ):
         if 0.6 * low <= value <= 1.5 * high:
             near.add(round(value, 9))
             if hit is None and low <= value <= high:
@@ -214,7 +216,7 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
 
 
 def _combinations(
-    amounts: list[Amount], unit: str, n: int, times: list[float]
+    amounts: list[Amount], unit: str, n: int, times: list[float], percent: bool
 ) -> Iterator[tuple[float, str]]:
     for size in (2, 3, 4, 5):
         # "14, 11 and 3: 28 in all": the sum of the amounts named last
@@ -232,7 +234,10 @@ def _combinations(
         if a.unit == "share" and unit == "share":
             yield 1 - a.value, f"100% - {a.note}"
         for b in amounts[i + 1 :]:
-            for value, own, how in results(a, b, n):
+            for value, own, how in results(a, b):
+                # the sum or difference of two percents is in points, never a percent
+                if own == unit == "share" and percent and " of " not in how:
+                    continue
                 if own == unit or (unit == "share" and own == "x"):
                     yield value, how
                 if own == "x" and unit == "share":

@@ -27,7 +27,7 @@ _AGAINST = re.compile(
     r"the|over its|missing|lead|behind|ahead)\b"
 )
 _COMPARES = re.compile(
-    r"^[^.;]{0,30}?\b(?:than|above|below|short of|under|over|apart|behind|ahead)\b"
+    r"^[^.;]{0,30}?\b(?:than|above|below|short of|apart|behind|ahead)\b"
 )
 # a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
 CHANCE = 0.12
@@ -168,8 +168,9 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
         for value in values(pair, work, by):
             if not inside(abs(value), wanted):
                 continue
-            if sign and value * sign < 0 and pair.timed and k < sure:
-                wrong = wrong or (pair, value)
+            if sign and value * sign < 0 and pair.timed:
+                if k < sure or pair.bound == "first to last":
+                    wrong = wrong or (pair, value)
                 continue
             return _support(judge, work, kind, pair, value, by)
     if wrong is None:
@@ -203,7 +204,8 @@ def _gated(
                 near.add(round(size, 6))
                 if hit is None and low <= size <= high:
                     hit = pair, value
-    if hit and len(near) * (high - low) <= CHANCE * max(high, 1e-12):
+    width = min(high - low, 2 * work.span.step * (by or 1.0)) if work.span.hedge else high - low
+    if hit and len(near) * width <= CHANCE * max(high, 1e-12):
         return hit
     return None
 

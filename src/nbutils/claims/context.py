@@ -168,12 +168,12 @@ def direction(sentence: Sentence, start: int, end: int, strong: bool = False) ->
     near = re.match(
         r"[ ,)(]*(?:percentage points? |points? |percent )?(?:in relative terms |or more )?"
         r"(?P<w>lower|higher|fewer|less|more|down|up|below|above|drop|rise|fall|increase|decline|"
-        r"decrease|growth|reduction|loss|shorter|longer|under|over)\b(?! or )",
+        r"decrease|growth|reduction|loss|shorter|longer)\b(?! or )",
         after,
     )
     if near and not after.lstrip(" ,)(").startswith("or more"):
         word = near["w"]
-        return 1 if re.fullmatch(_UP + "|over", word) else -1
+        return 1 if re.fullmatch(_UP, word) else -1
     before = sentence.low[max(0, start - sentence.start - 110) : start - sentence.start]
     cuts = [m.end() for m in _CLAUSE.finditer(before)]
     clause = before[cuts[-1] :] if cuts else before

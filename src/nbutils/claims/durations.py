@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from nbutils.claims.grammar import PERIOD_WORDS
-from nbutils.claims.pairs import says_range
 from nbutils.claims.source import Series
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ _STEPS = re.compile(
     r"(?:steps?|intervals?|falls?|rises?|drops?|gains?|losses|increases?|declines?|moves?|values?|"
     r"readings?|periods?|cohorts?|data points|times|points)\b"
 )
+_PEAK = re.compile(r"\b(?:peak|trough|lowest|highest|bottom)\b")
 _BEYOND = re.compile(r"\b(?:under|above|below|over|beyond|at least|within|between|outside)\b")
 _DAYS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.25}
 
@@ -55,7 +55,7 @@ def lengths(judge: Judge, work: Work) -> set[int]:
     for low, high in work.sentence.windows or (before.windows if before else ()):
         edges |= {low, high}
     main = source.main
-    if main and says_range(work.sentence.low):
+    if main and _PEAK.search(work.sentence.low):
         known = [i for i, v in enumerate(main.values) if v is not None]
         edges |= {max(known, key=lambda i: main.values[i] or 0.0)}
         edges |= {min(known, key=lambda i: main.values[i] or 0.0)}

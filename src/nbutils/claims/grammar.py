@@ -162,6 +162,7 @@ def interval(value: float, step: float, round_step: float, hedge: str) -> tuple[
     if hedge == "about":
         rough = 0.02 if abs(value) < 100 * round_step else 0.005
         wide = max(half, min(round_step / 2, 0.05 * abs(value)), rough * abs(value))
+        wide += abs(value) * 1e-9
         return value - wide, value + wide
     if hedge == "nearly":
         return 0.9 * value, value + (half if step < 1 else 0)

@@ -56,6 +56,7 @@ _WHOLE = re.compile(
 )
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")
 _MORE_LIKELY = re.compile(r"^ (?:more|less|below|above|behind|ahead|apart)\b")
+_IS = re.compile(r"\b(?:is|was|were)\b")
 _SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
 _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
@@ -159,14 +160,22 @@ class Judge:
 
     def says_change(self, work: Work) -> bool:
         """Whether the words next to a number make it a change rather than a level."""
-        if work.span.sign and work.span.unit in ("%", "", "money"):
-            return True
         before, after = self.context(work)
-        if _CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after):
+        if work.span.sign and work.span.unit in ("%", "", "money"):
+            return not (_LEVEL_BEFORE.search(before) or levels.attached(work.sentence, work.span))
+        told_by = _CHANGE_BEFORE.search(before)
+        if told_by and "followed by" not in before and not self._metric_word(told_by[0]):
+            return True
+        if _CHANGE_AFTER.match(after):
             return True
         # "8 points (18%)", "$4 or 9%": the percent of a change just told
         told = work.span.unit == "%" and bool(_PERCENT_OF.search(before))
         return told and not re.match(r" ?(?:to|and|→|-|\u2013) ?\d", after)
+
+    def _metric_word(self, words: str) -> bool:
+        """Whether "growth was 0.8%" only names the metric."""
+        main = self.source.main
+        return bool(main and _IS.search(words) and main.words & set(ordered_stems(words)))
 
     def level_context(self, work: Work) -> bool:
         """Whether the word before a number makes it a level."""
@@ -227,7 +236,8 @@ class Judge:
                     value = stepped.values[index] or 0.0
                     ok = inside(value, work.span.interval())
                     text = f"step into period {index + 2} is {show(value)}"
-                    work.settle("supported" if ok else "contradicted", "point change", text)
+                    kind = "money" if work.span.unit == "money" else "point change"
+                    work.settle("supported" if ok else "contradicted", kind, text)
                 return
 
     def _two(self, a: Work, b: Work) -> None:
@@ -330,7 +340,8 @@ class Judge:
             return False
         for work, index in zip((a, b), found, strict=True):
             text = f"step into period {index + 2} is {show(stepped.values[index] or 0.0)}"
-            work.settle("supported", "point change", text)
+            kind = "money" if work.span.unit == "money" else "point change"
+            work.settle("supported", kind, text)
         return True
 
     def _half_range(self, a: Work, b: Work, series: Series, by: float) -> None:
@@ -458,6 +469,9 @@ class Judge:
         """A number that the text has already derived."""
         span = work.span
         for other in self.settled:
+            slip = other.verdict == "unit_confusion" and other.span.value == span.value
+            if slip and span.unit == "%":
+                return work.settle("unit_confusion", other.kind, other.derivation)
             if other.verdict == "supported" and other.kind not in ("level", "duration"):
                 if same(span, other.span) and (span.unit or span.value > 12):
                     text = f"restates {other.span.text}: {other.derivation}"
@@ -529,13 +543,33 @@ class Judge:
         name = span.text in self.source.masked and (span.decimals or span.value >= 100)
         if name or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")
+        explicit = changes.strong(self, work) if span.unit == "x" else []
+        if explicit and span.text.lower().startswith(("doubled", "halved", "tripled")):
+            pair = explicit[0]
+            text = f"{show(pair.a.value)} to {show(pair.b.value)} is another ratio"
+            return work.settle("contradicted", "ratio", text)
         if span.unit in ("x", "part") and not re.search(r"\d", span.text):
             return work.settle("unchecked", self.kind(work), "no operands found for it")
+        if self._tied_elsewhere(work):
+            return True
         bound = changes.strong(self, work) if span.unit in ("pp", "points", "%") else []
-        if bound and self.says_change(work):
+        if bound and (span.unit != "%" or self.says_change(work)):
             text = changes.explain(bound[0], self._value(bound[0], span), self._by(span), work)
             return work.settle("contradicted", self.kind(work), f"expected: {text}")
         return work.settle("unsupported", self.kind(work), "not in the input and not derivable")
+
+    def _tied_elsewhere(self, work: Work) -> bool:
+        """A number given to one period that has another value."""
+        main = self.source.main
+        by = self.factor(work.span, main) if main else None
+        if main is None or by is None or self.says_change(work):
+            return False
+        for low, high in levels.attached(work.sentence, work.span):
+            value = main.at(low) if high - low == 1 else None
+            if value is not None:
+                text = f"period {low + 1} is {show(value / by)}"
+                return work.settle("contradicted", "level", text)
+        return False
 
     def _by(self, span: Span) -> float:
         unit = self.source.case.unit if self.source.case else ""
@@ -558,6 +592,8 @@ class Judge:
             "x": "ratio",
             "part": "share",
         }
+        if unit == "%" and not self.says_change(work):
+            return "level"
         if unit in by_unit:
             return by_unit[unit]
         if unit:

@@ -26,11 +26,17 @@ SPLIT = re.compile(
     r"\b(?:before|after|since|then|afterwards|earlier|later|once|prior|half|halves|average\w*|mean|"
     r"means|around|usual|normal|weeks|months|quarters|days|norm|level)\b"
 )
-_AFTER = re.compile(r"^[ ,(]{0,2}(?:over|across|through|up to|the (?:mean|average) (?:of|for)|on average (?:in|over|for|across)|in|for|by|at|on|\(|of|during|, in|as of)?[ (]{0,2}(?:the )?$")
+_AFTER = re.compile(
+    r"^[ (]{0,2}(?:over|across|through|up to|, ?the (?:mean|average) (?:of|for)|the (?:mean|average) "
+    r"(?:of|for)|on average (?:in|over|for|across)|in|for|by|at|on|\(|of|during|as of)?[ (]{0,2}"
+    r"(?:the )?$"
+)
 _BEFORE = re.compile(
-    r"^(?:'s)?[ ]?(?:[:(=]|(?:have |had )?averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|reads?|"
-    r"came back to|, at|being|to|has|shows?|stands at|closed at|ended at|were at)?[ (]{0,2}"
+    r"^(?:'s)?(?: (?:it|the \w+|(?!and\b|but\b|then\b|to\b|at\b)\w+))?[ ]?(?:[:(=]|(?:have |had )?averag(?:es?|ed|ing)|"
+    r"(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|"
+    r"reads?|came back to|, at|being|has|shows?|stands at|closed at|ended at|were at)[ (]{0,2}"
     r"(?:only |just |still |about |~|also |back at |alone at )?$"
+    r"|^[ (]{1,2}$"
 )
 _HIGH = re.compile(r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$")
 _LOW = re.compile(r"\b(?:lowest|low|trough|bottom\w*|minimum|min|worst)(?: (?!\d)\w+){0,2},? ?\(?$")
@@ -83,17 +89,20 @@ def inside(value: float, interval: tuple[float, float]) -> bool:
 
 def attached(sentence: Sentence, span: Span) -> list[tuple[int, int]]:
     """The periods that a number is tied to directly: "0.41 in week 4", "week 4 (0.41)"."""
-    found = []
+    found, earlier = [], []
+    near = far = 99
     for start, end, low, high in sentence.marks:
         if span.end <= start <= span.end + 24:
             gap = sentence.low[span.end - sentence.start : start - sentence.start]
             if _AFTER.match(gap):
                 found.append((low, high))
-        elif end <= span.start <= end + 20:
+                near = min(near, len(gap))
+        elif end <= span.start <= end + 30:
             gap = sentence.low[end - sentence.start : span.start - sentence.start]
             if _BEFORE.match(gap):
-                found.append((low, high))
-    return found
+                earlier.append((low, high))
+                far = min(far, len(gap))
+    return earlier if far < near or not found else found
 
 
 def windows_for_means(

@@ -41,7 +41,10 @@ _MASK_WORDS = frozenset(
     "level option figure table section variant page mail mails e email emails item note series wave "
     "batch plan group arm ios android app gen no http https fy cy".split()
 ) | frozenset(MONTHS)
-_NOT_LABEL = r"(?![\d.,]*\d?[ ]?%|\.\d|,\d{3}|\d| (?:points|percent|pp)\b)"
+_NOT_LABEL = (
+    r"(?![\d.,]*\d?[ ]?%|\.\d|,\d{3}|\d| (?:points|percent|pp|days?|hours?|weeks?|months?|"
+    r"quarters?|years?|times|users|accounts|customers)\b)"
+)
 _PERIOD = "day|week|wk|month|quarter|qtr|year|cohort|period"
 _PERIODS = frozenset(p + s for p in _PERIOD.split("|") for s in ("", "s"))
 _LABEL = re.compile(

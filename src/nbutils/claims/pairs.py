@@ -12,7 +12,7 @@ from nbutils.claims.source import Operand, Series, Source
 _STEP = re.compile(
     r"\b(?:largest|biggest|steepest|sharpest|greatest|deepest|single|one|smallest|widest) "
     r"(?:\w+ )?(?:step|drop|fall|rise|loss|gain|jump|move|change|decline|increase|swing|dip)|"
-    r"\bstep\b|\bsteps\b|\bstepped\b|\bjump|\bdrop|\bfell\b|\brose\b|\bshift"
+    r"\bat once\b|\bovernight\b|\bimmediately\b|\bstep\b|\bsteps\b|\bstepped\b|\bjump|\bdrop|\bfell\b|\brose\b|\bshift"
 )
 _RANGE = re.compile(
     r"\b(?:range|band|spread|swing|swings|gap between|highest|lowest|peak|trough|between|separate|"

@@ -192,7 +192,8 @@ def _lists(text: str, literals: list[Literal], case: Case | None) -> list[Series
             if len(gap) <= 6 and not gap.strip(" ,;|\t").removeprefix("and"):
                 run.append(literal)
                 continue
-        if len(run) >= 3:
+        joint = text[run[0].span.end : run[1].span.start] if len(run) == 2 else ""
+        if len(run) >= 3 or "|" in joint or "\t" in joint:
             found.append(_series(text, run, case))
         run = [literal] if literal else []
     return found[:50]
@@ -218,6 +219,9 @@ def _series(text: str, run: list[Literal], case: Case | None) -> Series:
             unit = "rate"
         elif "%" in before:
             unit = "percent"
+    by = {("rate", "percent"): 0.01, ("percent", "rate"): 100.0}.get((case.unit if case else "", unit))
+    if by and case:
+        values, unit = [None if v is None else v * by for v in values], case.unit
     return Series(values, unit, before.strip(" :[(,")[-40:] or "list", stems(before))
 
 
