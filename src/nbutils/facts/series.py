@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -280,7 +281,9 @@ def _move_noise(case: Case, shape: Shape, y: np.ndarray) -> float | None:
         return Z95 * sd * math.sqrt(2)
     inside = (shape.end or len(case.values)) - shape.start
     outside = max(len(y) - inside, 1)
-    return Z95 * sd * math.sqrt(1 / inside + 1 / outside)
+    # the place was searched for, so the level is shared among the places tried (Bonferroni)
+    z = NormalDist().inv_cdf(1 - 0.025 / shape.tried)
+    return z * sd * math.sqrt(1 / inside + 1 / outside)
 
 
 def _scatter(x: np.ndarray, y: np.ndarray, shape: Shape) -> float:

@@ -34,6 +34,8 @@ class Shape:
         (Kass and Raftery 1995, section 4.1). 0 for flat.
     over_line : float
         The same against the straight line.
+    tried : int
+        At how many places the model was tried; a test of its shift must allow for them.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Shape:
     after: float | None = None
     evidence: float = 0.0
     over_line: float = 0.0
+    tried: int = 1
 
 
 def fit_shape(values: Sequence[float | None], resolution: float = 0.0, noise: float = 0.0) -> Shape:
@@ -77,6 +80,7 @@ def fit_shape(values: Sequence[float | None], resolution: float = 0.0, noise: fl
         scores["accelerating"] = (_bic(_rss_poly(index, y, 2), len(y), 3, floor), None, None)
     kind = min(scores, key=lambda k: scores[k][0])
     score, start, end = scores[kind]
+    tried = {"step": len(_step_places(len(y))), "bump": len(_bump_places(len(y)))}
     flat, line = scores["flat"][0], scores["trend"][0]
     if start is None:
         return Shape(kind, evidence=flat - score, over_line=line - score)
@@ -90,6 +94,7 @@ def fit_shape(values: Sequence[float | None], resolution: float = 0.0, noise: fl
         after=float(inside.mean()),
         evidence=flat - score,
         over_line=line - score,
+        tried=tried[kind],
     )
 
 
@@ -107,25 +112,34 @@ def _rss_poly(x: np.ndarray, y: np.ndarray, degree: int) -> float:
     return float(((y - np.polyval(np.polyfit(x, y, degree), x)) ** 2).sum())
 
 
+def _step_places(n: int) -> list[int]:
+    """Where a lasting change may begin; a single first or last value is a spike, not a level."""
+    return list(range(2, n - 1))
+
+
+def _bump_places(n: int) -> list[tuple[int, int]]:
+    """Where an exception may begin and end: what lasts longer than the rest is the level."""
+    return [
+        (start, end)
+        for start in range(1, n - 1)
+        for end in range(start + 1, n)
+        if end - start <= min(n // 2, n - 3)
+    ]
+
+
 def _best_step(y: np.ndarray, floor: float) -> tuple[float, int, None]:
-    """One lasting change of level; a single first or last value is a spike, not a level."""
-    fits = [(_rss_mean(y[:k]) + _rss_mean(y[k:]), k) for k in range(2, len(y) - 1)]
-    rss, k = min(fits)
+    """One lasting change of level."""
+    rss, k = min((_rss_mean(y[:k]) + _rss_mean(y[k:]), k) for k in _step_places(len(y)))
     return _bic(rss, len(y), 3, floor), k, None
 
 
 def _best_bump(y: np.ndarray, floor: float) -> tuple[float, int, int]:
     """A change of level that went back to where it came from."""
-    fits = []
-    for start in range(1, len(y) - 1):
-        for end in range(start + 1, len(y)):
-            outside = np.concatenate([y[:start], y[end:]])
-            # what lasts longer than the rest is the level, not the exception
-            if len(outside) >= 3 and end - start <= len(y) // 2:
-                fits.append((_rss_mean(outside) + _rss_mean(y[start:end]), start, end))
-    if not fits:
-        return math.inf, 1, 2
-    rss, start, end = min(fits)
+    fits = [
+        (_rss_mean(np.concatenate([y[:start], y[end:]])) + _rss_mean(y[start:end]), start, end)
+        for start, end in _bump_places(len(y))
+    ]
+    rss, start, end = min(fits, default=(math.inf, 1, 2))
     return _bic(rss, len(y), 4, floor), start, end
 
 

@@ -1,0 +1,129 @@
+"""The whole path on the real model, as a user runs it: once, again, killed, and by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+pytest.importorskip("torch")
+ROOT = Path(__file__).parents[2]
+
+
+def environment(artifacts: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("NBUTILS_A")}
+    return {**kept, "NBUTILS_ARTIFACTS": str(artifacts), "HF_HUB_OFFLINE": "1"}
+
+
+def nbutils(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "nbutils.cli", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(artifacts), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished smoke run; the first attempt is killed in the middle of training."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    command = [sys.executable, "-m", "nbutils.cli", "run", "--profile", "smoke"]
+    first = subprocess.Popen(
+        command, cwd=ROOT, env=environment(folder), stdout=subprocess.DEVNULL, text=True
+    )
+    checkpoints = folder / "runs" / "smoke" / "checkpoints"
+    deadline = time.monotonic() + 600
+    while not list(checkpoints.glob("checkpoint-*/trainer_state.json")):
+        assert first.poll() is None, "the run ended before its first checkpoint"
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not (folder / "runs" / "smoke" / "adapter").exists()
+    done = nbutils(folder, "run", "--profile", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def read(artifacts: Path, name: str) -> Any:
+    return json.loads((artifacts / "runs" / "smoke" / name).read_text(encoding="utf-8"))
+
+
+def test_a_killed_run_goes_on_where_it_was(artifacts: Path) -> None:
+    assert read(artifacts, "training.json")["resumed_from_step"] > 0
+    assert not (artifacts / "runs" / "smoke" / "checkpoints").exists()
+
+
+def test_every_stage_left_its_files_and_page(artifacts: Path) -> None:
+    record = read(artifacts, "run.json")
+    assert (record["status"], record["profile"]) == ("finished", "smoke")
+    for stage in ("01", "02", "03", "04"):
+        assert read(artifacts, f"{stage}.json")["outputs"]
+    for page in ("index", "01_curation", "02_augmentation", "03_training", "04_evaluation"):
+        text = (artifacts / "reports" / "smoke" / f"{page}.html").read_text(encoding="utf-8")
+        assert "<script" not in text
+        assert str(ROOT) not in text
+    assert read(artifacts, "training.json")["evaluations"] >= 3
+
+
+def test_the_front_page_compares_three_systems(artifacts: Path) -> None:
+    page = (artifacts / "reports" / "smoke" / "index.html").read_text(encoding="utf-8")
+    for words in ("Base, zero-shot", "in the prompt", "Fine-tuned", "invented", "proves the path"):
+        assert words in page
+    scores = read(artifacts, "scores.json")
+    assert {m["system"] for m in scores["metrics"]} == {"base", "prompted", "tuned"}
+    assert {c["outcome"] for c in scores["comparisons"]} <= {
+        "better",
+        "worse",
+        "not shown",
+        "identical",
+    }
+    rows = (artifacts / "runs" / "smoke" / "predictions.jsonl").read_text(encoding="utf-8")
+    assert len(rows.splitlines()) == 3 * scores["n"]
+
+
+def test_nothing_held_out_was_trained_on(artifacts: Path) -> None:
+    from nbutils.examples import find_alike, read_examples
+
+    run = artifacts / "runs" / "smoke"
+    train, val = (read_examples(run / f"{side}.jsonl") for side in ("train", "val"))
+    test = read_examples(ROOT / "data" / "growth" / "test.jsonl")
+    assert not {e.input for e in train} & {e.input for e in [*val, *test]}
+    texts = [e.input + e.output for e in [*train, *test]]
+    crossing = [p for p in find_alike(texts, 0.8) if p[0] < len(train) <= p[1]]
+    assert not crossing
+    parents = {e.id for e in train}
+    assert all(e.meta["seed_id"] in parents for e in train if "seed_id" in e.meta)
+
+
+def test_a_second_run_skips_everything(artifacts: Path) -> None:
+    begun = time.monotonic()
+    again = nbutils(artifacts, "run", "--profile", "smoke")
+    assert again.returncode == 0
+    assert again.stdout.count("skip") >= 4
+    assert time.monotonic() - begun < 60
+
+
+def test_a_notebook_runs_by_hand_from_its_own_folder(artifacts: Path) -> None:
+    """As in JupyterLab: defaults, the notebook's folder, and the latest run."""
+    from nbclient import NotebookClient
+
+    for name in ("01_curation", "02_augmentation"):
+        notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+        kernel = {"env": environment(artifacts), "cwd": str(ROOT / "notebooks")}
+        client = NotebookClient(notebook, timeout=300, kernel_name="python3")
+        client.execute(**kernel)
+    assert read(artifacts, "run.json")["stages"]["02"]["status"] == "done by hand"
+
+
+def test_a_missing_input_names_the_notebook_to_run_first(tmp_path: Path) -> None:
+    failed = nbutils(tmp_path, "run", "--profile", "smoke", "--only", "03")
+    assert failed.returncode != 0
+    assert "01_curation" in failed.stdout + failed.stderr

@@ -1,0 +1,279 @@
+"""Curation, augmentation and evaluation on small inputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nbutils import augmentation, curation, evaluation, facts
+from nbutils.examples import DataFileError, Example, read_examples, target
+from nbutils.models import Completion
+
+DATA = Path(__file__).parents[2] / "data" / "growth"
+GOOD = """Metric: Activation Rate (share of new users who finish onboarding)
+Context: B2B SaaS, SMB, UK
+Data: [0.44, 0.43, 0.45, 0.44, 0.37, 0.36, 0.37, 0.36] (last 8 weeks)
+Cohort size: ~1,400 sign-ups per week
+Recent changes: phone verification mandatory from week 5
+
+Analysis: Weeks 1 to 4 average 0.44 and weeks 5 to 8 average 0.365, a loss of 7.5 points. The break
+is in the week in which the phone check went live, and the rate is flat on either side of it.
+Recommended action: Growth makes the check optional for a random 50% for two weeks from 18 March.
+Urgency: High — about 105 activated users fewer every week."""
+
+
+def screened(text: str, *others: str) -> list[str]:
+    frame = pd.DataFrame({"id": [f"r{i}" for i in range(len(others) + 1)], "text": [*others, text]})
+    return list(curation.screen(frame, facts.read_glossary()).iloc[-1]["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        (GOOD, []),
+        ("Rates fell. Do something.", ["too_short"]),
+        (GOOD.split("for a random")[0], ["truncated"]),
+        (
+            GOOD.replace(
+                "Growth makes the check optional for a random 50% for two weeks from 18 March.",
+                "Definitely one to watch! Let's keep an eye on it over the holidays.",
+            ),
+            ["no_action"],
+        ),
+        (
+            GOOD.replace("the week in which the phone check", "the ZQX week; ZQX and the PRW cap"),
+            ["undefined_jargon"],
+        ),
+        (
+            "Hello all, the workshop moves from Tuesday to Thursday, in the big room. Bring lunch "
+            "and your slides; who will join from home uses the usual link. The meeting ends at "
+            "noon and there are snacks afterwards for everybody who stays and helps to tidy up.",
+            ["off_topic"],
+        ),
+    ],
+)
+def test_the_screen_names_the_reason(text: str, reasons: list[str]) -> None:
+    assert screened(text) == reasons
+
+
+def test_a_reworded_twin_is_found_and_the_first_one_stays() -> None:
+    twin = GOOD.replace("a loss of 7.5 points", "so 7.5 points went").replace(
+        "UK", "United Kingdom"
+    )
+    assert screened(twin, GOOD) == ["near_duplicate"]
+    assert screened(GOOD, twin.replace("0.45", "0.46").replace("Activation", "Sign-up")) == []
+
+
+def test_reports_without_columns_or_rows_are_refused() -> None:
+    with pytest.raises(DataFileError, match="no column 'text'"):
+        curation.screen(pd.DataFrame({"id": ["a"]}))
+    with pytest.raises(DataFileError, match="no reports"):
+        curation.screen(pd.DataFrame({"id": [], "text": []}))
+
+
+def test_the_screen_is_scored_against_labels() -> None:
+    found = pd.DataFrame(
+        {"id": ["a", "b", "c"], "keep": [True, False, False], "reasons": [[], ["vague"], ["vague"]]}
+    )
+    labels = pd.DataFrame(
+        {"id": ["a", "b", "c"], "label": ["keep", "reject", "keep"], "reasons": [[], ["vague"], []]}
+    )
+    table = curation.score(found, labels).set_index("metric")
+    assert table.loc["keep or reject right", "value"] == pytest.approx(2 / 3)
+    assert table.loc["vague found", ["value", "n"]].tolist() == [1.0, 1]
+    assert curation.read_labels(Path("nowhere.jsonl")).empty
+
+
+def test_only_verified_pairs_of_kept_reports_are_curated() -> None:
+    formatted = read_examples(DATA / "formatted.jsonl", id_field="report_id")[:4]
+    wrong = replace(formatted[0], output=formatted[0].output.replace("(17%)", "(71%)"))
+    verdicts = pd.DataFrame(
+        {
+            "id": [e.id for e in formatted[:3]] + ["r999"],
+            "keep": [True, True, False, True],
+            "reasons": [[], [], ["vague"], []],
+        }
+    )
+    kept, dropped = curation.curate([wrong, *formatted[1:]], verdicts)
+    assert [e.id for e in kept] == [formatted[1].id]
+    by_id = dropped.set_index("id")
+    assert by_id.loc[wrong.id, "step"] == "gate"
+    assert "71%" in by_id.loc[wrong.id, "reason"]
+    assert by_id.loc[formatted[2].id, "reason"] == "report rejected: vague"
+    assert by_id.loc["r999", "step"] == "format"
+    assert curation.gate(formatted[1], series=[1.0]).startswith("series")
+
+
+def test_a_family_is_never_divided(candidates: list[Example]) -> None:
+    base = candidates[:30]
+    twins = [replace(e, id=e.id + "b", input=e.input.replace("0.4", "0.6")) for e in base[:10]]
+    placed = curation.assign([*base, *twins], 0.3, seed=3)
+    side = {e.id: e.meta["side"] for e in placed}
+    assert all(side[e.id] == side[e.id + "b"] for e in base[:10])
+    assert set(side.values()) == {"train", "val"}
+
+
+# --------------------------------------------------------------------------- augmentation
+
+
+def decision(item: str, reviewer: str, kind: str, **more: str) -> dict[str, str]:
+    return {"id": item, "reviewer": reviewer, "decision": kind, **more}
+
+
+def test_review_fails_closed(candidates: list[Example]) -> None:
+    items = candidates[:6]
+    a, b, c, d, e, f = (i.id for i in items)
+    rows = [
+        decision(a, "x", "approve"),
+        decision(a, "y", "approve"),
+        decision(b, "x", "approve"),
+        decision(c, "x", "reject", reason="vague"),
+        decision(c, "y", "reject"),
+        decision(d, "x", "approve"),
+        decision(d, "y", "reject"),
+        decision(e, "x", "reject"),
+        decision(e, "x", "approve"),
+        decision(e, "y", "edit", edited_output="mended"),
+        decision("unknown", "x", "approve"),
+    ]
+    decided = augmentation.decide(rows, items).set_index("id")
+    assert decided["status"].to_dict() == {
+        a: "approved",
+        b: "not reviewed",
+        c: "rejected",
+        d: "disputed",
+        e: "approved",
+        f: "not reviewed",
+    }
+    assert decided.loc[c, "reason"] == "no reason given; vague"
+    approved = augmentation.approved(items, decided.reset_index())
+    assert [(x.id, x.output) for x in approved] == [(a, items[0].output), (e, "mended")]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"id": "a", "reviewer": "x"}, "no 'decision'"),
+        (decision("a", "x", "maybe"), "is 'maybe'; expected one of approve, edit, reject"),
+        (decision("a", "x", "edit"), "an edit without 'edited_output'"),
+    ],
+)
+def test_bad_decisions_are_refused(row: dict[str, str], said: str) -> None:
+    with pytest.raises(DataFileError, match=said):
+        augmentation.decide([row], [])
+
+
+def test_only_children_of_training_examples_go_on(candidates: list[Example]) -> None:
+    a, b, c = candidates[:3]
+    sides = {a.meta["seed_id"]: "train", b.meta["seed_id"]: "val"}
+    usable, left = augmentation.from_parents([a, b, c], sides)
+    assert ([e.id for e in usable], [e.id for e in left]) == ([a.id], [b.id, c.id])
+    with pytest.raises(DataFileError, match="no 'seed_id'"):
+        augmentation.from_parents([replace(a, meta={})], sides)
+
+
+def test_gates_catch_what_code_can_see(candidates: list[Example]) -> None:
+    good = candidates[0]
+    spoilt = {
+        "broken": replace(good, id="broken", output=good.output.replace("Urgency:", "So:")),
+        "wrong": replace(
+            candidates[4],
+            id="wrong",
+            output="Analysis: It fell from 0.99 to 0.01, down 98 points."
+            "\nRecommended action: Test it.\nUrgency: High — 98 points.",
+        ),
+        "case": replace(candidates[5], id="case", input="Metric: x"),
+        "long": replace(
+            candidates[6],
+            id="long",
+            output=candidates[6].output.replace("Analysis:", "Analysis: " + "and so on " * 80),
+        ),
+        "twin": replace(good, id="twin", output=good.output.replace("9 points", "8 points")),
+    }
+    gated = augmentation.gate([good, *spoilt.values()], others=[]).set_index("id")
+    assert gated["gate"].to_dict() == {
+        good.id: "",
+        "broken": "format",
+        "wrong": "numbers",
+        "case": "case",
+        "long": "length",
+        "twin": "numbers" if gated.loc["twin", "gate"] == "numbers" else "near_duplicate",
+    }
+    leaked = augmentation.gate([good], others=[replace(good, id="held out")])
+    assert leaked["gate"].tolist() == ["near_duplicate"]
+
+
+# --------------------------------------------------------------------------- evaluation
+
+
+def test_gold_answers_are_in_the_house_form_and_spoilt_ones_are_not() -> None:
+    cases = read_examples(DATA / "test.jsonl")
+    assert all(all(evaluation.check_format(c.output).values()) for c in cases)
+    text = cases[0].output
+    assert not evaluation.check_format(text.replace("Urgency: High", "Urgency: Huge"))[
+        "urgency_level"
+    ]
+    assert not evaluation.check_format(text.split("Urgency")[0])["three_sections"]
+    assert not evaluation.check_format(text + "\n" + text)["three_sections"]
+    assert not evaluation.check_format("Sure! " + text)["nothing_else"]
+    assert not evaluation.check_format(text + " and so on" * 200)["length"]
+    assert not any(evaluation.check_format("").values())
+
+
+class Scripted:
+    """A system whose answers are known: what evaluation must measure is then known too."""
+
+    name = "scripted"
+
+    def __init__(self, answers: list[str]) -> None:
+        self.answers = answers
+
+    def generate(self, messages, max_new_tokens=256, *, progress=None):  # type: ignore[no-untyped-def]
+        return [Completion(a, 10, 5, 0.1, True) for a in self.answers]
+
+
+def test_systems_are_compared_case_by_case() -> None:
+    cases = read_examples(DATA / "test.jsonl")[:20]
+    right = [target(c) for c in cases]
+    wrong = ["The metric has fallen by 987%."] * 20
+    scored = {
+        name: pd.DataFrame(evaluation.answer(Scripted(texts), cases, form="brief"))
+        for name, texts in (("prompted", wrong), ("tuned", right))
+    }
+    summary = evaluation.summarize(scored)
+    value = summary.set_index(["metric", "system"])["value"]
+    assert value["house_form", "tuned"] == 1.0
+    assert value["house_form", "prompted"] == 0.0
+    assert value["numbers_right", "prompted"] == 0.0
+    assert value["numbers_right", "tuned"] > 0.95
+    assert value["urgency_ok", "tuned"] >= 0.9
+    compared = evaluation.compare(scored, "tuned")
+    assert set(compared[compared["metric"] == "house_form"]["outcome"]) == {"better"}
+    asked = {"candidate": "tuned", "baseline": "prompted"}
+    passed = evaluation.gate(summary, compared, thresholds={"house_form": 0.9}, **asked)
+    assert passed["passed"]
+    failed = evaluation.gate(summary, compared, thresholds={"faithful": 1.1}, **asked)
+    assert not failed["passed"]
+    assert failed["verdict"].startswith("Not shown")
+    kinds = [e["kind"] for e in evaluation.pick_examples(scored["tuned"], cases, "tuned")]
+    assert kinds == ["typical", "best", "worst"]
+
+
+def test_few_shot_prompts_are_nested_and_chosen_by_the_answers(candidates: list[Example]) -> None:
+    sets = evaluation.shot_sets(candidates[:50], [1, 2, 99], form="brief")
+    assert list(sets) == ["1 example", "2 examples"]
+    assert sets["2 examples"][0] is sets["1 example"][0]
+    val = candidates[50:52]
+
+    class ByLength(Scripted):
+        def generate(self, messages, max_new_tokens=256, *, progress=None):  # type: ignore[no-untyped-def]
+            better = len(messages[0]) > 4
+            text = target(val[0]) if better else "no idea"
+            return [Completion(text, len(m), 5, 0.1, True) for m in messages]
+
+    best, table = evaluation.choose_shots(ByLength([]), val, sets, form="brief")
+    assert best == "2 examples"
+    assert table["n"].tolist() == [2, 2]
