@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nbutils import facts
 from nbutils.claims import changes, pairs
 from nbutils.claims.changes import CHANCE, show
 from nbutils.claims.grammar import PERIOD_WORDS, Span
@@ -290,40 +291,51 @@ def _word_interval(span: Span) -> tuple[float, float]:
 
 
 def noise(judge: Judge, work: Work) -> bool:
-    """Sampling noise of a rate from the cohort size: one or two standard errors."""
-    case = judge.source.case
-    if not case or not case.cohort or case.unit not in ("rate", "percent"):
+    """Sampling noise: one or two standard errors of a rate, or what `nbutils.facts` computes."""
+    case, main = judge.source.case, judge.source.main
+    if not case or not main or not _NOISE.search(work.sentence.low):
         return False
-    if not _NOISE.search(work.sentence.low):
-        return False
-    main = judge.source.main
-    level = main.mean(0, judge.source.n) if main else None
-    if level is None:
-        return False
-    share = level if case.unit == "rate" else level / 100
-    if not 0 < share < 1:
-        return False
-    error = math.sqrt(share * (1 - share) / case.cohort)
+    known = [v for v in main.values if v is not None]
+    if "scatter" not in judge.source.memo:
+        judge.source.memo["scatter"] = facts.compute(case).noise if len(known) > 1 else None
+    in_points = {"rate": 100.0}.get(case.unit, 1.0)
+    found = [("beyond chance", judge.source.memo["scatter"])]
+    found += [(name, factor * error) for error in _share_error(judge) for name, factor in _errors(judge)]
     low, high = work.span.interval()
-    by = {"pp": 100.0, "points": 100.0, "%": 100.0, "": case.cohort}.get(work.span.unit)
-    if by is None:
-        return False
-    for text, factor in _errors(judge):
-        value = error * factor * by
+    for name, size in found:
+        by = _noise_unit(judge, work.span, in_points)
+        if size is None or by is None:
+            continue
+        value = abs(size) * by
         # the share that enters the formula is itself rounded: allow a fiftieth
         if low - 0.02 * value <= value <= high + 0.02 * value:
-            return work.settle(
-                "supported", "statistic",
-                f"{text} at {show(100 * share)}% and {show(case.cohort)} = {show(value)}",
-            )
+            return work.settle("supported", "statistic", f"{name} is {show(value)}")
     return False
 
 
+def _noise_unit(judge: Judge, span: Span, in_points: float) -> float | None:
+    case = judge.source.case
+    if case is None:
+        return None
+    if span.unit in ("pp", "points", "%"):
+        return in_points
+    if span.unit == "" and case.unit in ("rate", "percent") and case.cohort:
+        return case.cohort * in_points / 100
+    return 1.0 if span.unit in ("", "money", "day", "hour") else None
+
+
+def _share_error(judge: Judge) -> list[float]:
+    """The standard error of one value of a rate, in the unit of the series."""
+    case, main = judge.source.case, judge.source.main
+    level = main.mean(0, judge.source.n) if main else None
+    if case is None or not case.cohort or level is None or case.unit not in ("rate", "percent"):
+        return []
+    full = 1.0 if case.unit == "rate" else 100.0
+    share = level / full
+    return [full * math.sqrt(share * (1 - share) / case.cohort)] if 0 < share < 1 else []
+
+
 def _errors(judge: Judge) -> Iterator[tuple[str, float]]:
-    n = judge.source.n
     for z, name in ((1.0, "one standard error"), (1.96, "1.96 errors"), (2.0, "two errors")):
         yield name, z
         yield f"{name} of a difference", z * math.sqrt(2)
-        yield f"{name} of the mean of {n}", z / math.sqrt(max(n, 1))
-        for k in {n // 2, *judge.source.splits} - {0}:
-            yield f"{name} of {k} against {n - k} periods", z * math.sqrt(1 / k + 1 / (n - k))

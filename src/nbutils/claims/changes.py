@@ -65,6 +65,7 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
             pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-6:]
         ]
     found = found + pairs.ends(source)
+    found += [pair for index, pair in judge.means if index < sentence.index][-3:]
     told = len(sentence.levels) > 1 or (before is not None and len(before.levels) > 1)
     if _AGAINST.search(sentence.low) and not told:
         found += list(pairs.against_levels(sentence, source))

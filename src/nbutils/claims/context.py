@@ -41,7 +41,7 @@ _FIRST_LAST = re.compile(
     r"(?P<noun>days?|weeks?|months?|quarters?|years?|cohorts?|periods?|values?|readings?)\b"
     r"|\b(?P<which2>first|last) (?P<count2>two|three|four|five|six|seven|eight)\b",
 )
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _ORDINAL = re.compile(
     rf"\b({'|'.join(_ORDINALS[1:])}) (?:day|week|month|quarter|year|cohort|period|value)\b"
 )
@@ -102,7 +102,7 @@ def _periods(sentence: Sentence, marks: list[masks.Label], source: Source) -> No
             if 1 <= low <= high <= count:
                 _add(sentence, mark.start, mark.end, low - 1, high)
         first, last = mark.groups[0][0], mark.groups[-1][1]
-        if 1 < len(mark.groups) == last - first + 1 and 1 <= first and last <= count:
+        if 1 < len(mark.groups) == last - first + 1 and first >= 1 and last <= count:
             _add(sentence, mark.start, mark.end, first - 1, last)
     low_text = sentence.low
     for match in _FIRST_LAST.finditer(low_text):

@@ -18,11 +18,8 @@ PERIOD_WORDS = {
     "minute": "minute",
     "second": "second",
 }
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SPELLED = {w: float(i) for i, w in enumerate(_ONES)} | {
     w: 10.0 * i for i, w in enumerate(_TENS, start=2)
 }
@@ -292,7 +289,7 @@ def _scale_unit(tail: re.Match[str] | None) -> tuple[float, str]:
         return scale, ""
     if "basis" in raw or raw.startswith("bp"):
         return scale * 0.01, "pp"
-    if raw.startswith("%") and len(raw) > 1 or raw.startswith(("percentage", "pp", "p.p")) or (
+    if (raw.startswith("%") and len(raw) > 1) or raw.startswith(("percentage", "pp", "p.p")) or (
         raw.startswith("percent") and "point" in raw
     ):
         return scale, "pp"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from nbutils.claims import amounts, changes, durations, levels, masks, statistics
 from nbutils.claims.changes import show
-from nbutils.claims.context import Sentence, direction, proposes, sentences
+from nbutils.claims.context import Sentence, proposes, sentences
 from nbutils.claims.grammar import Span, lowered
 from nbutils.claims.levels import factor, inside, scaled
-from nbutils.claims.pairs import Pair
+from nbutils.claims.pairs import Pair, ordered
 from nbutils.claims.source import Literal, Operand, Series, Source, ordered_stems
 from nbutils.claims.verdict import Claim
 
@@ -20,7 +21,7 @@ _NOUN = (
     "advance|climb|worsening|shortfall|widening|lead|range|spread|band|total"
 )
 _CHANGE_BEFORE = re.compile(
-    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:{_NOUN})s?(?: is| was| were|, or)?"
+    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:largest|biggest|steepest|smallest)|\b(?:{_NOUN})s?(?: is| was| were|, or)?"
     r"(?: of|,|:)?|\b(?:fell|rose|risen|dropped|gained|lost|declined|increased|decreased|grew|grown|"
     r"slid|shed|added|climbed|shrank|jumped|slipped|fallen|lose|loses|gains|falls|rises|improved|"
     r"worsened|steps of))"
@@ -43,9 +44,7 @@ _LEVEL_BEFORE = re.compile(
 _CARRY = re.compile(r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$")
 _LIST = re.compile(r"^(?:,? (?:and |then |and then |and now |and finally )?)$")
 _FUNCTION = frozenset(
-    "a an and or but of in to the from is was are were at per each every since after before until "
-    "while with by for as on so then over under against again now more less higher lower above below "
-    "apart between both during where when which that than out all".split()
+    ["a", "an", "and", "or", "but", "of", "in", "to", "the", "from", "is", "was", "are", "were", "at", "per", "each", "every", "since", "after", "before", "until", "while", "with", "by", "for", "as", "on", "so", "then", "over", "under", "against", "again", "now", "more", "less", "higher", "lower", "above", "below", "apart", "between", "both", "during", "where", "when", "which", "that", "than", "out", "all"]
 )
 
 
@@ -95,6 +94,7 @@ class Judge:
         self.sentences = sentences(output, source, scanned.labels)
         self.works = self._works(scanned.spans)
         self.used: list[Pair] = []
+        self.means: list[tuple[int, Pair]] = []
         self.settled: list[Work] = []
         self.regression = statistics.regression(self)
 
@@ -131,6 +131,7 @@ class Judge:
         for work in self.works:
             if not work.verdict:
                 self.level(work)
+        self.means = self._mean_pairs()
         for work in self.works:
             if not work.verdict:
                 self.change(work)
@@ -145,6 +146,17 @@ class Judge:
             for w in self.works
             if w.verdict != "drop"
         ]
+
+    def _mean_pairs(self) -> list[tuple[int, Pair]]:
+        """Two means told in one sentence: what later sentences call the change."""
+        found = []
+        for sentence in self.sentences:
+            told = [o for _, o in sentence.levels if o.note.startswith("mean")]
+            found += [
+                (sentence.index, ordered(a, b, "the means told before"))
+                for a, b in pairwise(told)
+            ]
+        return found
 
     def context(self, work: Work) -> tuple[str, str]:
         """The words of the sentence before and after a number."""
@@ -247,7 +259,7 @@ class Judge:
         left = self.context(a)[0]
         if levels._FROM.search(left) and levels._TO.match(gap):
             self._move(a, b)
-        elif levels._JOIN.match(gap) and (gap.strip() != "or" and gap.strip() != "and" or levels._BETWEEN.search(left)):
+        elif levels._JOIN.match(gap) and ((gap.strip() != "or" and gap.strip() != "and") or levels._BETWEEN.search(left)):
             self._range(a, b)
 
     def _move(self, a: Work, b: Work) -> None:

@@ -126,7 +126,7 @@ def windows_for_means(
         lag = {"quarter": 4, "month": 12}.get(source.case.period, n)
         yield from ((i, i + lag) for i in range(0, n - lag + 1, lag))
         yield max(0, n - lag), n
-    if n > 3 and "half" in sentence.low or "halves" in sentence.low:
+    if (n > 3 and "half" in sentence.low) or "halves" in sentence.low:
         yield from ((0, n // 2), (n - n // 2, n))
     for low, high in before.windows if before else []:
         yield from ((low, high), (0, low), (low, n), (high, n))
@@ -149,7 +149,7 @@ def means(
             value = sum(listed[-size:]) / size
             yield Operand(value, value, None, series, f"mean of the {size} values named")
     yield from list(_tied_means(series, sentence, []))
-    if OTHERS.search(sentence.low):
+    if OTHERS.search(sentence.low) or (sentence.windows and "against" in sentence.low):
         yield from others(sentence, before, series)
 
 

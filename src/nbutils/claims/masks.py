@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nbutils.claims.grammar import SPELLED, START, STARTERS, Span, lowered, span_at
 
 MONTHS = (
-    "january february march april may june july august september october november december".split()
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 )
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -37,9 +37,7 @@ _WORD_MASK = re.compile(
     r"|https?://\S+|[a-z_]\w*\d\w*(?:-\d+)?\b|[a-z]+-\d+(?:\.\d+)?\b(?!%)"
 )
 _MASK_WORDS = frozenset(
-    "jan feb mar apr may jun jul aug sep sept oct nov dec version release v step phase tier stage "
-    "level option figure table section variant page mail mails e email emails item note series wave "
-    "batch plan group arm ios android app gen no http https fy cy".split()
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "version", "release", "v", "step", "phase", "tier", "stage", "level", "option", "figure", "table", "section", "variant", "page", "mail", "mails", "e", "email", "emails", "item", "note", "series", "wave", "batch", "plan", "group", "arm", "ios", "android", "app", "gen", "no", "http", "https", "fy", "cy"]
 ) | frozenset(MONTHS)
 _NOT_LABEL = (
     r"(?![\d.,]*\d?[ ]?%|\.\d|,\d{3}|\d| (?:points|percent|pp|days?|hours?|weeks?|months?|"

@@ -14,10 +14,7 @@ from nbutils.examples import Case, CaseError, parse_case
 MAX_LITERALS = 3000
 _WORD = re.compile(r"[a-z]{3,}")
 _STOP = frozenset(
-    "the and for with that from this was were are has have had been but not its per all each "
-    "into than then over under about since after before while when which what who same more "
-    "less week weeks month months quarter quarters day days year years last first one two "
-    "share metric data context notes recent changes cohort size only both other".split()
+    ["the", "and", "for", "with", "that", "from", "this", "was", "were", "are", "has", "have", "had", "been", "but", "not", "its", "per", "all", "each", "into", "than", "then", "over", "under", "about", "since", "after", "before", "while", "when", "which", "what", "who", "same", "more", "less", "week", "weeks", "month", "months", "quarter", "quarters", "day", "days", "year", "years", "last", "first", "one", "two", "share", "metric", "data", "context", "notes", "recent", "changes", "cohort", "size", "only", "both", "other"]
 )
 _MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
 _MONTH_NAME = re.compile(
