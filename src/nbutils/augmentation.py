@@ -9,21 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from nbutils import claims
 from nbutils.examples import (
     URGENCIES,
-    CaseError,
     DataFileError,
     Example,
     find_alike,
     parse_answer,
-    parse_case,
     read_jsonl,
 )
+from nbutils.gates import first_fault
 
 DECISIONS = ("approve", "edit", "reject")
 ALIKE = 0.8
-MAX_WORDS = 230
 
 
 def from_parents(
@@ -83,31 +80,12 @@ def gate(candidates: Sequence[Example], others: Sequence[Example]) -> pd.DataFra
     twins = {second: first for first, second in reversed(pairs)}
     rows = []
     for position, candidate in enumerate(candidates, start=len(others)):
-        found = _first_fault(candidate)
+        found = first_fault(candidate)
         if not found and position in twins:
             found = ("near_duplicate", f"repeats {everything[twins[position]].id}")
         name, evidence = found or ("", "")
         rows.append({"id": candidate.id, "passed": not name, "gate": name, "evidence": evidence})
     return pd.DataFrame(rows, columns=["id", "passed", "gate", "evidence"])
-
-
-def _first_fault(example: Example) -> tuple[str, str] | None:
-    try:
-        parse_case(example.input)
-    except CaseError as error:
-        return "case", str(error)
-    answer = parse_answer(example.output)
-    missing = [n for n in ("analysis", "action", "urgency") if not getattr(answer, n)]
-    if missing:
-        return "format", f"no {' and no '.join(missing)} in the answer"
-    if len(example.output.split()) > MAX_WORDS:
-        return "length", f"{len(example.output.split())} words, at most {MAX_WORDS}"
-    wrong = [
-        c
-        for c in claims.verify(example.input, example.output).claims
-        if c.verdict in ("contradicted", "unit_confusion")
-    ]
-    return ("numbers", f"'{wrong[0].text}': {wrong[0].derivation}") if wrong else None
 
 
 def decide(decisions: Iterable[Mapping[str, Any]], candidates: Sequence[Example]) -> pd.DataFrame:

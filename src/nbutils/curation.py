@@ -21,6 +21,7 @@ from nbutils.examples import (
     parse_case,
     read_jsonl,
 )
+from nbutils.gates import first_fault
 
 REASONS = (
     "vague",
@@ -305,30 +306,6 @@ def score(screened: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 # --------------------------------------------------------------------------- pairs and families
 
 
-def gate(example: Example, series: Sequence[float] | None = None) -> str:
-    """Why a formatted pair cannot be trained on; empty if it can.
-
-    Checked are the case, the three sections of the answer, the report's own series if given, and
-    every number of analysis and urgency.
-    """
-    try:
-        case = parse_case(example.input)
-    except CaseError as error:
-        return f"case: {error}"
-    answer = parse_answer(example.output)
-    for name in ("analysis", "action", "urgency"):
-        if not getattr(answer, name):
-            return f"format: no {name} in the answer"
-    if series is not None and [v for v in case.values if v is not None] != list(series):
-        return "series: differs from the report's own"
-    wrong = [
-        c
-        for c in claims.verify(example.input, example.output).claims
-        if c.verdict in ("contradicted", "unit_confusion")
-    ]
-    return f"numbers: '{wrong[0].text}': {wrong[0].derivation}" if wrong else ""
-
-
 def curate(
     formatted: Sequence[Example], screened: pd.DataFrame
 ) -> tuple[list[Example], pd.DataFrame]:
@@ -355,8 +332,8 @@ def curate(
         elif not verdicts[example.id]["keep"]:
             reasons = ", ".join(verdicts[example.id]["reasons"])
             dropped.append((example.id, "screen", f"report rejected: {reasons}"))
-        elif fault := gate(example):
-            dropped.append((example.id, "gate", fault))
+        elif fault := first_fault(example):
+            dropped.append((example.id, "gate", ": ".join(fault)))
         else:
             kept.append(example)
     done = {e.id for e in formatted}

@@ -11,9 +11,9 @@ import pandas as pd
 
 from nbutils import claims, stats
 from nbutils.examples import URGENCIES, CaseError, Example, messages, parse_answer, target
+from nbutils.gates import MAX_WORDS
 from nbutils.models import Completion, Model
 
-MAX_WORDS = 230
 _WRONG = ("contradicted", "unsupported", "unit_confusion")
 _HEADS = re.compile(r"^[ \t*#]*(Analysis|Recommended action|Urgency)[ \t*]*:", re.I | re.M)
 
