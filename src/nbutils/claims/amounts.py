@@ -45,12 +45,14 @@ def count(judge: Judge, work: Work) -> bool:
         return False
     by = {"rate": 1.0, "percent": 0.01, "money": case.scale}.get(case.unit, 1.0)
     wanted = span.interval()
-    bound = [*changes.strong(judge, work), *judge.used[::-1]]
-    told = any(
-        w.sentence is work.sentence and w.kind in ("point change", "relative change")
-        for w in judge.settled if w.verdict == "supported"
-    )
-    bound += pairs.ends(judge.source) if told else changes.medium(judge, work)
+    told = [
+        w.pair for w in judge.settled
+        if w.sentence is work.sentence and w.verdict == "supported" and w.pair is not None
+    ]
+    explicit = pairs.explicit(work.sentence, span.start)
+    bound = [*told[::-1], *explicit, *judge.used[::-1]]
+    if not told:
+        bound += [*changes.strong(judge, work), *changes.medium(judge, work)]
     for pair in bound:
         for value in changes.values(pair, work, by):
             total = abs(value) * case.cohort
@@ -160,7 +162,8 @@ def _literal(literal: Literal, unit: str) -> Amount:
 def results(a: Amount, b: Amount) -> Iterator[tuple[float, str, str]]:
     """What two amounts give together: value, unit and how."""
     if a.unit == b.unit:
-        yield a.value + b.value, a.unit, f"{a.note} + {b.note}"
+        if a.unit != "share":
+            yield a.value + b.value, a.unit, f"{a.note} + {b.note}"
         yield abs(a.value - b.value), a.unit, f"{a.note} - {b.note}"
         for x, y in ((a, b), (b, a)):
             if y.value:

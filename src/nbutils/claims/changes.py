@@ -64,7 +64,8 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
         found = found + [
             pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-6:]
         ]
-    found = found + pairs.ends(source)
+    if len(sentence.levels) < 2 or not sentence.windows:
+        found = found + pairs.ends(source)
     found += [pair for index, pair in judge.means if index < sentence.index][-3:]
     told = len(sentence.levels) > 1 or (before is not None and len(before.levels) > 1)
     if _AGAINST.search(sentence.low) and not told:
@@ -139,6 +140,7 @@ def weak(judge: Judge, work: Work) -> list[Pair]:
 
 def _weak(judge: Judge, work: Work) -> Iterator[Pair]:
     source = judge.source
+    yield from pairs.ends(source)
     yield from pairs.around(work.sentence, source)
     yield from _of_case(source)
     unit = source.case.unit if source.case else ""
@@ -188,6 +190,7 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
 
 def _support(judge: Judge, work: Work, kind: str, pair: Pair, value: float, by: float) -> bool:
     judge.used.append(pair)
+    work.pair = pair
     return work.settle("supported", kind, explain(pair, value, by, work))
 
 

@@ -61,7 +61,7 @@ _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
     r"surged|up|gained)|(?P<down>fell|fallen|falling|falls|declined|declining|decreased|dropped|"
     r"dropping|down|slid|slipped|shrank|sank|plunged|tumbled|dipped|lost))"
-    r"(?: \w+ly| again| back| further| every \w+| each \w+| in \w+ \w+)?,? from(?: \w+)? ?~?$"
+    r"(?: \w+){0,6},? from(?: \w+)? ?~?$"
 )
 
 
@@ -75,6 +75,7 @@ class Work:
     verdict: str = ""
     derivation: str = ""
     operand: Operand | None = None
+    pair: Pair | None = None
     paced: bool | None = None
     memo: dict[str, list[Pair]] = field(default_factory=dict)
 
@@ -286,12 +287,36 @@ class Judge:
                     self._is_level(work, operand, by)
             self._directed(a, b)
             return
+        self._half_move(a, b)
+
+    def _half_move(self, a: Work, b: Work) -> None:
+        """ "From A to B" where only B is where the series ends, or only A where it begins."""
+        main = self.source.main
+        by_a = factor(a.span, main.unit) if main else None
+        by_b = factor(b.span, main.unit) if main else None
+        by_a, by_b = by_a or by_b, by_b or by_a
+        if main is None or by_a is None or by_b is None or a.sentence.windows:
+            return
+        if _VERB_FROM.search(self.context(a)[0]) and a.span.value == b.span.value:
+            for work in (a, b):
+                work.settle("contradicted", "level", "from and to are the same")
+            return
+        known = [v for v in main.values if v is not None]
+        starts, stops = scaled(a.span, by_a), scaled(b.span, by_b)
+        given = [lit for lit in self.source.literals if same(a.span, lit.span)]
+        other = {lit.clause for lit in self.source.literals if same(b.span, lit.span)}
+        if any(lit.clause in other for lit in given):
+            return
+        if inside(known[-1], stops) and levels.find(self, a, main, starts) is None:
+            a.settle("contradicted", "level", f"the series begins at {show(known[0])}")
+        elif inside(known[0], starts) and levels.find(self, b, main, stops) is None:
+            b.settle("contradicted", "level", f"the series ends at {show(known[-1])}")
 
     def _plausible(self, a: Work, b: Work, found: tuple[int, int], series: Series) -> bool:
         """Periods tied to the two numbers, if any, must be those of the move."""
         for work, index in ((a, found[0]), (b, found[1])):
             tied = [low for low, high in levels.attached(work.sentence, work.span) if high - low == 1]
-            if tied and index not in tied and index + 1 not in tied:
+            if tied and index not in tied and (work is b or index + 1 not in tied):
                 return False
         return True
 
@@ -387,9 +412,12 @@ class Judge:
             return
         if self.regression and statistics.statistic(self, work):
             return
-        if span.hedge in ("over", "under", "at least", "at most") and self._threshold(work):
+        bounded = span.hedge in ("over", "under", "at least", "at most")
+        if bounded and self._threshold(work):
             return
         for series in self.source.series:
+            if bounded and series.main:
+                continue
             by = self.factor(span, series)
             if self.source.case is None and not self._names(work, series):
                 continue
@@ -484,7 +512,9 @@ class Judge:
             slip = other.verdict == "unit_confusion" and other.span.value == span.value
             if slip and span.unit == "%":
                 return work.settle("unit_confusion", other.kind, other.derivation)
-            if other.verdict == "supported" and other.kind not in ("level", "duration"):
+            derived = other.derivation and not other.derivation.startswith("the input says")
+            told = other.verdict == "supported" and other.kind not in ("level", "duration")
+            if told and derived:
                 if same(span, other.span) and (span.unit or span.value > 12):
                     text = f"restates {other.span.text}: {other.derivation}"
                     work.operand = other.operand
@@ -525,6 +555,8 @@ class Judge:
         if span.unit in ("pp", "points"):
             return changes.judge_change(self, work, "point change", in_points)
         if span.unit == "%":
+            if _LEVEL_BEFORE.search(self.context(work)[0]) and not self.says_change(work):
+                return False
             if changes.judge_change(self, work, "relative change", 0.0):
                 return True
             if unit in ("rate", "percent") and self.says_change(work):

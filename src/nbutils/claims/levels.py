@@ -28,7 +28,7 @@ SPLIT = re.compile(
 )
 _AFTER = re.compile(
     r"^[ (]{0,2}(?:over|across|through|up to|, ?the (?:mean|average) (?:of|for)|the (?:mean|average) "
-    r"(?:of|for)|on average (?:in|over|for|across)|in|for|by|at|on|\(|of|during|as of)?[ (]{0,2}"
+    r"(?:of|for)|on average (?:in|over|for|across)|from|between|in|for|by|at|on|\(|of|during|as of)?[ (]{0,2}"
     r"(?:the )?$"
 )
 _BEFORE = re.compile(
@@ -201,6 +201,8 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
         tied = attached(sentence, work.span)
         found: Iterable[Operand]
         averaged = bool(_MEAN_NEAR.search(left)) or bool(_MEAN_AFTER.match(right))
+        if any(high - low > 1 for low, high in tied):
+            tied = [(low, high) for low, high in tied if high - low > 1]
         if averaged and tied:
             return first_inside(_tied_means(series, sentence, tied), wanted)
         wide = [w for w in tied if w[1] - w[0] > 1]
@@ -212,6 +214,8 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
             operand = first_inside(found, wanted)
             if operand:
                 return operand
+        if right.startswith(" now") and not tied:
+            return first_inside(points(series, _ends(series)), wanted)
         named = [i for w in (tied or sentence.windows) for i in range(*w)]
         if "from" in left[-20:]:
             named += [low - 1 for low, _ in tied]

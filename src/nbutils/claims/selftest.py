@@ -139,7 +139,7 @@ def _swapped(rows: list[Row]) -> Row:
     passed = total = 0
     for row in rows:
         match = _DATA.search(row["input"])
-        if not match:
+        if not match or "Notes:" in row["input"]:
             continue
         other = row["input"][: match.start()] + _other(match) + row["input"][match.end() :]
         claims = _claims(other, row["output"])
@@ -156,10 +156,10 @@ def _other(data: re.Match[str]) -> str:
     """Another series of the same form: other size, other order."""
     items = [item.strip() for item in re.split(r",\s+", data[2])]
     items = items[1::2] + items[::2][::-1]
-    return data[1] + ", ".join(_DIGITS.sub(_grown, item) for item in items) + data[3]
+    return data[1] + ", ".join(_DIGITS.sub(_shrunk, item) for item in items) + data[3]
 
 
-def _grown(number: re.Match[str]) -> str:
+def _shrunk(number: re.Match[str]) -> str:
     plain = number[0].replace(",", "")
     decimals = len(plain.partition(".")[2])
-    return f"{float(plain) * 1.37 + 3 * 10.0**-decimals:.{decimals}f}"
+    return f"{float(plain) * 0.23 + 10.0**-decimals:.{decimals}f}"
