@@ -16,9 +16,9 @@ from functools import lru_cache
 from nbutils.claims.judge import Judge
 from nbutils.claims.selftest import self_test
 from nbutils.claims.source import Source, read
-from nbutils.claims.verdict import KINDS, VERDICTS, Claim, Verdict
+from nbutils.claims.verdict import KINDS, VERDICTS, WRONG, Claim, Verdict
 
-__all__ = ["KINDS", "VERDICTS", "Claim", "Verdict", "digit_score", "self_test", "verify"]
+__all__ = ["KINDS", "VERDICTS", "WRONG", "Claim", "Verdict", "digit_score", "self_test", "verify"]
 
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 

@@ -13,7 +13,7 @@ from nbutils.claims import changes, pairs
 from nbutils.claims.changes import CHANCE, show
 from nbutils.claims.grammar import PERIOD_WORDS, Span
 from nbutils.claims.levels import inside
-from nbutils.claims.source import Literal
+from nbutils.claims.source import MAX_PERIODS, Literal
 
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
@@ -46,11 +46,10 @@ def count(judge: Judge, work: Work) -> bool:
     by = {"rate": 1.0, "percent": 0.01, "money": case.scale}.get(case.unit, 1.0)
     wanted = span.interval()
     told = [
-        w.pair for w in judge.settled
-        if w.sentence is work.sentence and w.verdict == "supported" and w.pair is not None
+        w.pair for w in work.sentence.works[:60] if w.verdict == "supported" and w.pair is not None
     ]
     explicit = pairs.explicit(work.sentence, span.start)
-    bound = [*told[::-1], *explicit, *judge.used[::-1]]
+    bound = [*told[::-1], *explicit, *judge.used[:-24:-1]]
     if not told:
         bound += [*changes.strong(judge, work), *changes.medium(judge, work)]
     for pair in bound:
@@ -66,7 +65,9 @@ def count(judge: Judge, work: Work) -> bool:
     for _, operand in work.sentence.levels:
         for value in (operand.value, operand.printed):
             if inside(value * by * case.cohort, wanted):
-                text = f"{show(case.cohort)} x {show(value * by)} = {show(value * by * case.cohort)}"
+                text = (
+                    f"{show(case.cohort)} x {show(value * by)} = {show(value * by * case.cohort)}"
+                )
                 return work.settle("supported", _kind(span), text)
     return False
 
@@ -74,20 +75,17 @@ def count(judge: Judge, work: Work) -> bool:
 def _recent_times_base(judge: Judge, work: Work, wanted: tuple[float, float]) -> bool:
     """The change told last, on a group whose size the input gives: "7 points of the 1,050"."""
     told = [
-        w for w in judge.settled[-8:]
-        if w.verdict == "supported" and w.kind in ("point change", "share")
-        and w.sentence.index >= work.sentence.index - 1 and w.span.start < work.span.start
+        w
+        for w in judge.recent(work, 1)
+        if w.kind in ("point change", "share") and w.span.start < work.span.start
     ]
     bases = [
-        lit.span for lit in judge.source.literals[:60]
+        lit.span
+        for lit in judge.source.literals[:60]
         if lit.span.unit in ("", "money") and lit.span.value >= 20 and not lit.span.spelled
     ]
-    bases += [
-        w.span for w in judge.settled[-8:]
-        if w.verdict == "supported" and w.kind == "count" and w.sentence is work.sentence
-        and w.span.value >= 20
-    ]
-    for other in told[:-3:-1]:
+    bases += [w.span for w in judge.recent(work, 0) if w.kind == "count" and w.span.value >= 20]
+    for other in told[:2]:
         for base in bases[:8]:
             total = other.span.value / 100 * base.value
             if inside(total, wanted):
@@ -108,14 +106,10 @@ def operands(judge: Judge, work: Work) -> list[Amount]:
     case = judge.source.case
     unit = case.unit if case else ""
     found: list[Amount] = []
-    first = max(0, work.sentence.index - 2)
-    for other in judge.settled[::-1]:
-        if other.sentence.index < first or len(found) >= 12:
-            break
-        if other is not work and other.verdict == "supported":
-            amount = as_amount(other, unit)
-            if amount:
-                found.append(amount)
+    for other in judge.recent(work, 2):
+        amount = as_amount(other, unit)
+        if amount:
+            found.append(amount)
     if case and case.cohort is not None:
         found.append(Amount(case.cohort, "money" if case.cohort_currency else "number", "cohort"))
     for series in judge.source.series[:4]:
@@ -124,9 +118,13 @@ def operands(judge: Judge, work: Work) -> list[Amount]:
             if value is not None:
                 share = {"rate": 1.0, "percent": 0.01}.get(series.unit)
                 kind = "share" if share else "money" if series.unit == "money" else "number"
-                found.append(Amount(value * (share or 1.0), kind, f"{series.name} in period {low + 1}"))
+                found.append(
+                    Amount(value * (share or 1.0), kind, f"{series.name} in period {low + 1}")
+                )
     words = work.sentence.words
-    near = [lit for lit in judge.source.literals[:200] if lit.words & words and not lit.span.spelled]
+    near = [
+        lit for lit in judge.source.literals[:200] if lit.words & words and not lit.span.spelled
+    ]
     found += [_literal(lit, unit) for lit in near[:14] if lit.span.unit in ("", "%", "money", "pp")]
     if case is None:
         # a table rarely repeats its currency in every cell
@@ -142,7 +140,11 @@ def as_amount(work: Work, unit: str) -> Amount | None:
         if work.operand.series is None or work.operand.series.unit in ("rate", "percent"):
             own = 1.0 if work.operand.series and work.operand.series.unit == "rate" else by
             return Amount(work.operand.value * own, "share", span.text)
-    if span.unit == "%" or span.unit == "pp" or (span.unit == "points" and unit in ("rate", "percent")):
+    if (
+        span.unit == "%"
+        or span.unit == "pp"
+        or (span.unit == "points" and unit in ("rate", "percent"))
+    ):
         return Amount(span.value / 100, "share", span.text)
     if span.unit == "money":
         return Amount(span.value, "money", span.text)
@@ -199,8 +201,9 @@ def derive(judge: Judge, work: Work, chance: float = CHANCE) -> bool:
     hit: tuple[float, str] | None = None
     amounts = operands(judge, work)
     times = [
-        w.span.value for w in judge.works
-        if w.sentence is work.sentence and w.span.unit in PERIOD_WORDS and w.span.value > 1
+        w.span.value
+        for w in work.sentence.works[:60]
+        if w.span.unit in PERIOD_WORDS and w.span.value > 1
     ][:3]
     for value, how in _combinations(
         amounts, unit, judge.source.n if changes.paced(work) else 0, times, span.unit == "%"
@@ -300,10 +303,14 @@ def noise(judge: Judge, work: Work) -> bool:
         return False
     known = [v for v in main.values if v is not None]
     if "scatter" not in judge.source.memo:
-        judge.source.memo["scatter"] = facts.compute(case).noise if len(known) > 1 else None
+        judge.source.memo["scatter"] = (
+            facts.compute(case).noise if 1 < len(known) <= MAX_PERIODS else None
+        )
     in_points = {"rate": 100.0}.get(case.unit, 1.0)
     found = [("beyond chance", judge.source.memo["scatter"])]
-    found += [(name, factor * error) for error in _share_error(judge) for name, factor in _errors(judge)]
+    found += [
+        (name, factor * error) for error in _share_error(judge) for name, factor in _errors(judge)
+    ]
     low, high = work.span.interval()
     for name, size in found:
         by = _noise_unit(judge, work.span, in_points)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nbutils.claims import pairs
-from nbutils.claims.context import direction, per_period
+from nbutils.claims.context import Sentence, direction, per_period
 from nbutils.claims.levels import factor, inside
 from nbutils.claims.pairs import Pair
 from nbutils.claims.source import Operand, Series, Source
@@ -16,19 +17,24 @@ if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
 
 _PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|rate of)\b")
-_GAP = re.compile(r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b")
-_STEPS = re.compile(r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|a week|successive|one before)\b")
+_GAP = re.compile(
+    r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b"
+)
+_STEPS = re.compile(
+    r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|a week|successive|one before)\b"
+)
 _SINCE = re.compile(
     r"\b(?:since|from|by|until|after|before|last|over|took|up to|then|now|gone|compared|than)\b"
+)
+_BETWEEN = re.compile(
+    r"\b(?:from|between) (?:the )?(?:day|week|month|quarter|year|cohort)s? \d+ (?:to|and) "
 )
 _PACE_OF = re.compile(r"\b(?:steps?|pace|slow\w*|shr[aiu]nk\w*|monthly loss|weekly loss)\b")
 _AGAINST = re.compile(
     r"\b(?:above|below|against|short|shortfall|under|clear of|beyond|measured|compared|surplus|over "
     r"the|over its|missing|lead|behind|ahead)\b"
 )
-_COMPARES = re.compile(
-    r"^[^.;]{0,30}?\b(?:than|above|below|short of|apart|behind|ahead)\b"
-)
+_COMPARES = re.compile(r"^[^.;]{0,30}?\b(?:than|above|below|short of|apart|behind|ahead)\b")
 # a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
 CHANCE = 0.12
 ZERO = Operand(0.0, 0.0, None, None, "nothing")
@@ -52,7 +58,7 @@ def medium(judge: Judge, work: Work) -> list[Pair]:
 def _medium(judge: Judge, work: Work) -> list[Pair]:
     sentence, source = work.sentence, judge.source
     before = judge.before(sentence)
-    found = judge.used[:-4:-1] if sentence.section == "analysis" else judge.used[::-1]
+    found = judge.used[:-4:-1] if sentence.section == "analysis" else judge.used[:-40:-1]
     if not sentence.levels:
         if _SINCE.search(sentence.low) or not sentence.windows:
             found = found + list(pairs.around(sentence, source))[:8]
@@ -64,9 +70,10 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
         found = found + [
             pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-6:]
         ]
-    if len(sentence.levels) < 2 or not sentence.windows:
+    if not between(sentence) and (len(sentence.levels) < 2 or not sentence.windows):
         found = found + pairs.ends(source)
-    found += [pair for index, pair in judge.means if index < sentence.index][-3:]
+    until = bisect_left(judge.means, sentence.index, key=lambda item: item[0])
+    found += [pair for _, pair in judge.means[max(0, until - 3) : until]]
     told = len(sentence.levels) > 1 or (before is not None and len(before.levels) > 1)
     if _AGAINST.search(sentence.low) and not told:
         found += list(pairs.against_levels(sentence, source))
@@ -96,6 +103,11 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
                 found += pairs.ends(source, series)
                 found += [Pair(ZERO, p.b, "the two series") for p in pairs.ends(source, series)]
     return found
+
+
+def between(sentence: Sentence) -> bool:
+    """Whether a sentence names two periods and no level: then no other pair is meant."""
+    return bool(sentence.windows) and not sentence.levels and bool(_BETWEEN.search(sentence.low))
 
 
 def says_steps(work: Work) -> bool:
@@ -176,7 +188,7 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
                     wrong = wrong or (pair, value)
                 continue
             return _support(judge, work, kind, pair, value, by)
-    if wrong is None:
+    if wrong is None and not between(work.sentence):
         found = _gated(judge, work, by, wanted, () if said else bound)
         if found:
             return _support(judge, work, kind, found[0], found[1], by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from nbutils.claims import masks
 from nbutils.claims.grammar import lowered
@@ -41,11 +42,25 @@ _FIRST_LAST = re.compile(
     r"(?P<noun>days?|weeks?|months?|quarters?|years?|cohorts?|periods?|values?|readings?)\b"
     r"|\b(?P<which2>first|last) (?P<count2>two|three|four|five|six|seven|eight)\b",
 )
-_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+]
 _ORDINAL = re.compile(
     rf"\b({'|'.join(_ORDINALS[1:])}) (?:day|week|month|quarter|year|cohort|period|value)\b"
 )
 _EACH = re.compile(r"^[^.;]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quarter|year)\b")
+
+
+MAX_SENTENCE = 1200
 
 
 @dataclass(slots=True)
@@ -62,12 +77,14 @@ class Sentence:
     marks: list[tuple[int, int, int, int]] = field(default_factory=list)
     levels: list[tuple[int, Operand]] = field(default_factory=list)
     words: frozenset[str] = frozenset()
+    works: list[Any] = field(default_factory=list)
 
 
 def sentences(text: str, source: Source, marks: list[masks.Label]) -> list[Sentence]:
     """Split a text at full stops and line ends; a heading opens a section."""
     heads = [(m.start(), m[1].lower()) for m in _SECTION.finditer(text)]
     edges = sorted({0, len(text), *(m.end() for m in _STOP.finditer(text)), *(h[0] for h in heads)})
+    edges = _shortened(edges)
     found: list[Sentence] = []
     head, mark, section = 0, 0, "analysis"
     for start, end in zip(edges, edges[1:], strict=False):
@@ -88,6 +105,14 @@ def sentences(text: str, source: Source, marks: list[masks.Label]) -> list[Sente
         sentence.words = stems(chunk[:1500])
         found.append(sentence)
     return found
+
+
+def _shortened(edges: list[int]) -> list[int]:
+    """No stretch longer than `MAX_SENTENCE`, so that reading stays linear in any text."""
+    found: list[int] = []
+    for start, end in zip(edges, edges[1:], strict=False):
+        found += range(start, end, MAX_SENTENCE)
+    return [*found, edges[-1]]
 
 
 def _periods(sentence: Sentence, marks: list[masks.Label], source: Source) -> None:

@@ -11,7 +11,9 @@ from nbutils.claims.source import Series
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
 
-_SELECTS_BEFORE = re.compile(r"\b(?:first|last|past|previous|next|final|latest|other|remaining|most recent|recent|opening|these|those|same) $")
+_SELECTS_BEFORE = re.compile(
+    r"\b(?:first|last|past|previous|next|final|latest|other|remaining|most recent|recent|opening|these|those|same) $"
+)
 _RUN_AFTER = re.compile(
     r"^,? (?:running|in a row|straight|in succession|without|on end|consecutive\w*|shown|of data|"
     r"on record|in the series)\b"
@@ -34,7 +36,12 @@ def runs(series: Series) -> set[int]:
     """Lengths of the stretches that rise, fall, or stay within a narrow band, in periods."""
     values = [v for v in series.values if v is not None]
     found: set[int] = set()
-    for better in (lambda a, b: b > a, lambda a, b: b < a, lambda a, b: b >= a, lambda a, b: b <= a):
+    for better in (
+        lambda a, b: b > a,
+        lambda a, b: b < a,
+        lambda a, b: b >= a,
+        lambda a, b: b <= a,
+    ):
         length = 0
         for a, b in zip(values, [*values[1:], None], strict=False):
             if b is not None and better(a, b):
@@ -74,8 +81,10 @@ def _beyond(series: Series, work: Work) -> set[int]:
     for _, operand in work.sentence.levels[:6]:
         level = operand.printed
         for n in (
-            sum(v < level for v in values), sum(v > level for v in values),
-            sum(v <= level for v in values), sum(v >= level for v in values),
+            sum(v < level for v in values),
+            sum(v > level for v in values),
+            sum(v <= level for v in values),
+            sum(v >= level for v in values),
         ):
             found.add(n)
     return found
@@ -106,7 +115,9 @@ def duration(judge: Judge, work: Work) -> bool:
         return _other_unit(judge, work)
     whole = span.value == int(span.value)
     if whole and int(span.value) in lengths(judge, work):
-        return work.settle("supported", "duration", f"{span.text}: a stretch of the {source.n} periods")
+        return work.settle(
+            "supported", "duration", f"{span.text}: a stretch of the {source.n} periods"
+        )
     before, after = judge.context(work)
     if whole and 0 < span.value <= source.n and _SELECTS_BEFORE.search(before):
         return work.settle("supported", "duration", f"a window within the {source.n} periods")
@@ -116,7 +127,8 @@ def duration(judge: Judge, work: Work) -> bool:
         return work.settle("unchecked", "duration", "part of a name")
     if span.value > source.n or _RUN_AFTER.match(after) or _RUN_BEFORE.search(before):
         return work.settle(
-            "contradicted", "duration",
+            "contradicted",
+            "duration",
             f"the series has {source.n} periods; no stretch named or running has this length",
         )
     return work.settle("unchecked", "duration", "which periods are counted is not said")

@@ -18,7 +18,28 @@ PERIOD_WORDS = {
     "minute": "minute",
     "second": "second",
 }
-_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SPELLED = {w: float(i) for i, w in enumerate(_ONES)} | {
     w: 10.0 * i for i, w in enumerate(_TENS, start=2)
@@ -65,7 +86,8 @@ _MAGNITUDE = {
 }
 
 _CUR = r"(?:us\$|[$€£¥]|\b(?:usd|eur|gbp)\s)"
-_DIGITS = r"\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+# bounded repeats: a number that fails to match must fail in constant time
+_DIGITS = r"\d{1,3}(?:[,\u00a0\u202f]\d{3}){1,6}(?:\.\d{1,12})?|\d{1,18}(?:\.\d{1,12})?|\.\d{1,12}"
 _WORD = "|".join([*_TENS, *sorted(_ONES, key=len, reverse=True)])
 _PART = "|".join(_PARTS)
 START = re.compile(
@@ -220,8 +242,11 @@ def span_at(text: str, low: str, match: re.Match[str]) -> Span | None:
 
 def _fraction(word: str) -> float:
     pieces = re.split(r"[ -]", word)
-    part = next(_PARTS[p.rstrip("s")] for p in pieces if p.rstrip("s") in _PARTS or p in _PARTS) \
-        if word != "half" else 2
+    part = (
+        next(_PARTS[p.rstrip("s")] for p in pieces if p.rstrip("s") in _PARTS or p in _PARTS)
+        if word != "half"
+        else 2
+    )
     top = SPELLED.get(pieces[0], 1.0)
     return top / part
 
@@ -262,8 +287,15 @@ def _digits(text: str, low: str, match: re.Match[str]) -> Span | None:
     if unit == "money":
         currency = currency or _currency_of(tail["unit"] if tail else "")
     span = Span(
-        start, tail_end, "", float(plain) * scale, step * scale, round_step * scale,
-        "money" if currency and not unit else unit, currency, decimals=decimals,
+        start,
+        tail_end,
+        "",
+        float(plain) * scale,
+        step * scale,
+        round_step * scale,
+        "money" if currency and not unit else unit,
+        currency,
+        decimals=decimals,
     )
     span.scale = scale
     if sign:
@@ -274,7 +306,11 @@ def _digits(text: str, low: str, match: re.Match[str]) -> Span | None:
 
 def _currency_of(unit: str) -> str:
     low = unit.strip().lower()
-    for symbol, names in (("$", ("$", "usd", "dollar")), ("€", ("€", "eur")), ("£", ("£", "gbp", "pound"))):
+    for symbol, names in (
+        ("$", ("$", "usd", "dollar")),
+        ("€", ("€", "eur")),
+        ("£", ("£", "gbp", "pound")),
+    ):
         if low.startswith(names):
             return symbol
     return ""
@@ -289,8 +325,10 @@ def _scale_unit(tail: re.Match[str] | None) -> tuple[float, str]:
         return scale, ""
     if "basis" in raw or raw.startswith("bp"):
         return scale * 0.01, "pp"
-    if (raw.startswith("%") and len(raw) > 1) or raw.startswith(("percentage", "pp", "p.p")) or (
-        raw.startswith("percent") and "point" in raw
+    if (
+        (raw.startswith("%") and len(raw) > 1)
+        or raw.startswith(("percentage", "pp", "p.p"))
+        or (raw.startswith("percent") and "point" in raw)
     ):
         return scale, "pp"
     if raw in ("%", "percent", "per cent"):

@@ -41,10 +41,65 @@ _LEVEL_BEFORE = re.compile(
     r"\b(?:from|to|at|was|were|(?<!on )averag(?:es?|ed|ing)|mean|mean of|average of|between|stood at|reached|hit|"
     r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only| just| still)? ?~?$"
 )
-_CARRY = re.compile(r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$")
+_CARRY = re.compile(
+    r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$"
+)
 _LIST = re.compile(r"^(?:,? (?:and |then |and then |and now |and finally )?)$")
 _FUNCTION = frozenset(
-    ["a", "an", "and", "or", "but", "of", "in", "to", "the", "from", "is", "was", "are", "were", "at", "per", "each", "every", "since", "after", "before", "until", "while", "with", "by", "for", "as", "on", "so", "then", "over", "under", "against", "again", "now", "more", "less", "higher", "lower", "above", "below", "apart", "between", "both", "during", "where", "when", "which", "that", "than", "out", "all"]
+    [
+        "a",
+        "an",
+        "and",
+        "or",
+        "but",
+        "of",
+        "in",
+        "to",
+        "the",
+        "from",
+        "is",
+        "was",
+        "are",
+        "were",
+        "at",
+        "per",
+        "each",
+        "every",
+        "since",
+        "after",
+        "before",
+        "until",
+        "while",
+        "with",
+        "by",
+        "for",
+        "as",
+        "on",
+        "so",
+        "then",
+        "over",
+        "under",
+        "against",
+        "again",
+        "now",
+        "more",
+        "less",
+        "higher",
+        "lower",
+        "above",
+        "below",
+        "apart",
+        "between",
+        "both",
+        "during",
+        "where",
+        "when",
+        "which",
+        "that",
+        "than",
+        "out",
+        "all",
+    ]
 )
 
 
@@ -63,6 +118,10 @@ _VERB_FROM = re.compile(
     r"dropping|down|slid|slipped|shrank|sank|plunged|tumbled|dipped|lost))"
     r"(?: \w+){0,6},? from(?: \w+)? ?~?$"
 )
+
+
+# a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
+CROWDED = 60
 
 
 @dataclass(slots=True)
@@ -96,7 +155,7 @@ class Judge:
         self.works = self._works(scanned.spans)
         self.used: list[Pair] = []
         self.means: list[tuple[int, Pair]] = []
-        self.settled: list[Work] = []
+        self.told: dict[tuple[float, str], Work] = {}
         self.regression = statistics.regression(self)
 
     def _works(self, spans: list[Span]) -> list[Work]:
@@ -105,6 +164,7 @@ class Judge:
             while at + 1 < len(self.sentences) and self.sentences[at].end <= span.start:
                 at += 1
             works.append(Work(span, self.sentences[at]))
+            self.sentences[at].works.append(works[-1])
         for left, right in zip(works[-2::-1], works[:0:-1], strict=False):
             self._carry(left.span, right.span)
         for left, right in zip(works, works[1:], strict=False):
@@ -134,19 +194,41 @@ class Judge:
                 self.level(work)
         self.means = self._mean_pairs()
         for work in self.works:
+            if not work.verdict and len(work.sentence.works) > CROWDED:
+                work.settle("unchecked", self.kind(work), "too many numbers in one sentence")
             if not work.verdict:
                 self.change(work)
-            if work.verdict:
-                self.settled.append(work)
+            self._tell(work)
         for work in self.works:
             if not work.verdict:
                 self.rest(work)
-                self.settled.append(work)
+                self._tell(work)
         return [
             Claim(w.span.start, w.span.end, w.span.text, w.verdict, w.kind, w.derivation)
             for w in self.works
             if w.verdict != "drop"
         ]
+
+    def _tell(self, work: Work) -> None:
+        """Remember a derived number, so that a later sentence may repeat it."""
+        derived = work.derivation and not work.derivation.startswith("the input says")
+        slip = work.verdict == "unit_confusion"
+        if slip or (
+            work.verdict == "supported" and derived and work.kind not in ("level", "duration")
+        ):
+            unit = "pp" if work.span.unit == "points" else work.span.unit
+            self.told.setdefault((work.span.value, unit), work)
+
+    def recent(self, work: Work, back: int) -> list[Work]:
+        """The supported numbers of a sentence and those before it, the nearest first."""
+        found: list[Work] = []
+        for index in range(work.sentence.index, max(-1, work.sentence.index - back - 1), -1):
+            for other in reversed(self.sentences[index].works):
+                if other is not work and other.verdict == "supported":
+                    found.append(other)
+                if len(found) >= 12:
+                    return found
+        return found
 
     def _mean_pairs(self) -> list[tuple[int, Pair]]:
         """Two means told in one sentence: what later sentences call the change."""
@@ -154,8 +236,7 @@ class Judge:
         for sentence in self.sentences:
             told = [o for _, o in sentence.levels if o.note.startswith("mean")]
             found += [
-                (sentence.index, ordered(a, b, "the means told before"))
-                for a, b in pairwise(told)
+                (sentence.index, ordered(a, b, "the means told before")) for a, b in pairwise(told)
             ]
         return found
 
@@ -239,7 +320,11 @@ class Judge:
         in_points = {"rate": 100.0, "percent": 1.0}.get(unit, 1.0)
         for series in self.source.series:
             by = self.factor(items[0].span, series)
-            tries = {in_points} if items[0].span.unit in ("pp", "points") else {1 / (by or 1.0), in_points}
+            tries = (
+                {in_points}
+                if items[0].span.unit in ("pp", "points")
+                else {1 / (by or 1.0), in_points}
+            )
             for scale in tries:
                 stepped = changes.step_series(series, scale)
                 indexes = levels.listed(stepped, [w.span.interval() for w in items])
@@ -260,7 +345,9 @@ class Judge:
         left = self.context(a)[0]
         if levels._FROM.search(left) and levels._TO.match(gap):
             self._move(a, b)
-        elif levels._JOIN.match(gap) and ((gap.strip() != "or" and gap.strip() != "and") or levels._BETWEEN.search(left)):
+        elif levels._JOIN.match(gap) and (
+            (gap.strip() != "or" and gap.strip() != "and") or levels._BETWEEN.search(left)
+        ):
             self._range(a, b)
 
     def _move(self, a: Work, b: Work) -> None:
@@ -315,7 +402,9 @@ class Judge:
     def _plausible(self, a: Work, b: Work, found: tuple[int, int], series: Series) -> bool:
         """Periods tied to the two numbers, if any, must be those of the move."""
         for work, index in ((a, found[0]), (b, found[1])):
-            tied = [low for low, high in levels.attached(work.sentence, work.span) if high - low == 1]
+            tied = [
+                low for low, high in levels.attached(work.sentence, work.span) if high - low == 1
+            ]
             if tied and index not in tied and (work is b or index + 1 not in tied):
                 return False
         return True
@@ -355,7 +444,8 @@ class Judge:
                 continue
             found = levels.ranged(series, scaled(a.span, by), scaled(b.span, by))
             if found is None and series.main and levels._BETWEEN.search(self.context(a)[0]):
-                return self._half_range(a, b, series, by)
+                self._half_range(a, b, series, by)
+                return
             if found:
                 for work, index in zip((a, b), found, strict=True):
                     operand = levels.point(series, index)
@@ -443,8 +533,10 @@ class Judge:
         exact = (span.value * by - half, span.value * by + half)
         operand = levels.find(self, work, main, exact)
         if operand is None:
-            known = sorted((i for i, v in enumerate(main.values) if v is not None),
-                           key=lambda i: main.values[i] or 0.0)
+            known = sorted(
+                (i for i, v in enumerate(main.values) if v is not None),
+                key=lambda i: main.values[i] or 0.0,
+            )
             wide = (0.9 * exact[0], 1.1 * exact[1])
             operand = levels.first_inside(levels.points(main, (known[0], known[-1])), wide)
         if operand:
@@ -455,8 +547,11 @@ class Judge:
         """`levels.factor`, with the scale of a series in thousands and gaps told in points."""
         by = factor(span, series.unit)
         case = self.source.case
-        if series.unit == "percent" and not span.unit and not span.decimals and (
-            span.noun and span.noun not in _FUNCTION
+        if (
+            series.unit == "percent"
+            and not span.unit
+            and not span.decimals
+            and (span.noun and span.noun not in _FUNCTION)
         ):
             return None
         if by is None and span.unit in ("pp", "points") and series.gap:
@@ -508,18 +603,15 @@ class Judge:
     def restated(self, work: Work) -> bool:
         """A number that the text has already derived."""
         span = work.span
-        for other in self.settled:
-            slip = other.verdict == "unit_confusion" and other.span.value == span.value
-            if slip and span.unit == "%":
-                return work.settle("unit_confusion", other.kind, other.derivation)
-            derived = other.derivation and not other.derivation.startswith("the input says")
-            told = other.verdict == "supported" and other.kind not in ("level", "duration")
-            if told and derived:
-                if same(span, other.span) and (span.unit or span.value > 12):
-                    text = f"restates {other.span.text}: {other.derivation}"
-                    work.operand = other.operand
-                    return work.settle("supported", other.kind, text)
-        return False
+        unit = "pp" if span.unit == "points" else span.unit
+        other = self.told.get((span.value, unit))
+        if other is None or (not span.unit and span.value <= 12):
+            return False
+        if other.verdict == "unit_confusion":
+            return work.settle(other.verdict, other.kind, other.derivation)
+        work.operand = other.operand
+        text = f"restates {other.span.text}: {other.derivation}"
+        return work.settle("supported", other.kind, text)
 
     def _repeats(self, work: Work, literal: Literal) -> bool:
         """Whether a number is the input's, and for small or bare ones said of the same thing."""
@@ -567,8 +659,11 @@ class Judge:
         if span.unit in ("", "money", "day", "hour") and (span.unit or not span.spelled):
             if changes.native(self, work):
                 return True
-            bare = span.unit == "" and unit in ("rate", "percent") and span.decimals < 2 and (
-                self.says_change(work) or span.noun in _FUNCTION or not span.noun
+            bare = (
+                span.unit == ""
+                and unit in ("rate", "percent")
+                and span.decimals < 2
+                and (self.says_change(work) or span.noun in _FUNCTION or not span.noun)
             )
             return bare and changes.judge_change(self, work, "point change", in_points)
         return False
@@ -578,7 +673,12 @@ class Judge:
     def rest(self, work: Work) -> bool:
         """Counts, money, durations, shares, statistics, literals; then the final verdict."""
         span = work.span
-        if self.restated(work) or self.literal(work) or amounts.count(self, work) or durations.duration(self, work):
+        if (
+            self.restated(work)
+            or self.literal(work)
+            or amounts.count(self, work)
+            or durations.duration(self, work)
+        ):
             return True
         if span.unit == "x" and amounts.ratio(self, work):
             return True

@@ -15,8 +15,12 @@ from nbutils.claims.source import Operand, Series, Source
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
 
-MEAN = re.compile(r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall|usual|norm\w*)\b")
-_MEAN_NEAR = re.compile(r"\b(?:averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was|,|:)?)(?: \w+){0,3} ?~?$")
+MEAN = re.compile(
+    r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall|usual|norm\w*)\b"
+)
+_MEAN_NEAR = re.compile(
+    r"\b(?:averag(?:es?|ed|ing)|(?:mean|average)(?: of| is| was|,|:)?)(?: \w+){0,3} ?~?$"
+)
 _MEAN_AFTER = re.compile(r"^(?:,| \() ?(?:the mean|the average)\b|^,? ?\(?on average\b")
 OTHERS = re.compile(
     r"\b(?:other|others|rest|remaining|ordinary|either side|around it|everything|outside|elsewhere|"
@@ -38,12 +42,15 @@ _BEFORE = re.compile(
     r"(?:only |just |still |about |~|also |back at |alone at )?$"
     r"|^[ (]{1,2}$"
 )
-_HIGH = re.compile(r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$")
+_HIGH = re.compile(
+    r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$"
+)
 _LOW = re.compile(r"\b(?:lowest|low|trough|bottom\w*|minimum|min|worst)(?: (?!\d)\w+){0,2},? ?\(?$")
 _MOVED_TO = re.compile(
     r"\b(?:fell|rose|dropped|climbed|jumped|returned|slid|slipped|back|up|down|touched|hit|reached|"
     r"leapt|sank)(?: back| down| up)? (?:to|at)? ?(?:about |only |just )?~?$"
 )
+_OTHER_NEAR = re.compile(r"\b(?:other|others|rest|remaining)\b[^.,;]{0,30}$")
 _NOW = re.compile(r"\b(?:now|latest|final|currently|today|most recent)(?: \w+){0,3} ?~?$")
 _FROM = re.compile(r"\bfrom(?: about| roughly| around| a| an| the| some)* ?~?$")
 _TO = re.compile(
@@ -118,7 +125,9 @@ def windows_for_means(
     for k in source.splits:
         yield from ((0, k), (k, n), (k + 1, n))
     yield 0, n
-    for word in re.findall(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\b", sentence.low[:400]):
+    for word in re.findall(
+        r"\b(?:two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\b", sentence.low[:400]
+    ):
         k = int(word) if word.isdigit() else int(grammar.SPELLED[word])
         if 1 < k < n:
             yield from ((0, k), (n - k, n))
@@ -203,6 +212,8 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
         averaged = bool(_MEAN_NEAR.search(left)) or bool(_MEAN_AFTER.match(right))
         if any(high - low > 1 for low, high in tied):
             tied = [(low, high) for low, high in tied if high - low > 1]
+        if averaged and not tied and _OTHER_NEAR.search(left):
+            return first_inside(others(sentence, before, series), wanted)
         if averaged and tied:
             return first_inside(_tied_means(series, sentence, tied), wanted)
         wide = [w for w in tied if w[1] - w[0] > 1]
@@ -222,8 +233,8 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
         operand = first_inside(points(series, named), wanted)
         if operand or averaged:
             return operand
-        if tied and all(high - low == 1 for low, high in tied) and series.main:
-            return None
+        if tied and series.main:
+            return first_inside(_tied_means(series, sentence, wide), wanted) if wide else None
     extreme = _extreme(left, series)
     if extreme is not None and series.main:
         named_extremes = _window_extremes(sentence, before, source, series)
@@ -234,7 +245,12 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
         return first_inside(points(series, _ends(series)), wanted)
     operand = first_inside(points(series, outward(series)), wanted)
     moved = _MOVED_TO.search(left)
-    if operand is None and series.main and not moved and (SPLIT.search(left[-30:]) or SPLIT.search(right[:20])):
+    if (
+        operand is None
+        and series.main
+        and not moved
+        and (SPLIT.search(left[-30:]) or SPLIT.search(right[:20]))
+    ):
         operand = first_inside(means(sentence, before, source, series), wanted)
     return operand
 
@@ -252,7 +268,9 @@ def _tied_means(
     for low, high in tied:
         sides = [(low, high)] if high - low > 1 else [(0, low), (low, n), (high, n), (0, high)]
         yield from (m for side in sides if (m := mean(series, *side)))
-    named = sorted({i for low, high in sentence.windows if high - low == 1 for i in range(low, high)})
+    named = sorted(
+        {i for low, high in sentence.windows if high - low == 1 for i in range(low, high)}
+    )
     values = [v for i in named if (v := series.at(i)) is not None]
     if len(values) > 1:
         value = sum(values) / len(values)
@@ -332,9 +350,7 @@ def ranged(
     return None
 
 
-def moves(
-    series: Series, a: tuple[float, float], b: tuple[float, float]
-) -> list[tuple[int, int]]:
+def moves(series: Series, a: tuple[float, float], b: tuple[float, float]) -> list[tuple[int, int]]:
     """Indexes of the moves from one value to a later one, the longest first."""
     n = len(series.values)
     starts = [i for i in range(n) if (v := series.at(i)) is not None and inside(v, a)]

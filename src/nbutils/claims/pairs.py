@@ -36,7 +36,9 @@ class Pair:
     @property
     def timed(self) -> bool:
         """Whether both operands are of one series and in order of time."""
-        return self.a.time is not None and self.b.time is not None and self.a.series is self.b.series
+        return (
+            self.a.time is not None and self.b.time is not None and self.a.series is self.b.series
+        )
 
     @property
     def span(self) -> float:
@@ -99,7 +101,9 @@ def labelled(sentence: Sentence, source: Source) -> Iterator[Pair]:
             there = over(series, other_low, other_high)
             if there:
                 yield ordered(here, there, "periods named")
-        before, last = point(series, low - 1), point(series, high - 1)
+        before, first, last = (point(series, i) for i in (low - 1, low, high - 1))
+        if first and last and high - low > 1:
+            yield Pair(first, last, "ends of the window")
         if before and last:
             yield Pair(before, last, "step into the period named")
 

@@ -127,7 +127,14 @@ def _perturbed(rows: list[Row], rng: random.Random) -> list[Row]:
     total = [sum(hits for hits, _ in found.values()), sum(n for _, n in found.values())]
     named = [(kind, *counts) for kind, counts in found.items() if counts[1]]
     return [
-        {"test": "perturbation", "group": kind, "precision": None, "recall": hits / n, "f1": None, "n": n}
+        {
+            "test": "perturbation",
+            "group": kind,
+            "precision": None,
+            "recall": hits / n,
+            "f1": None,
+            "n": n,
+        }
         for kind, hits, n in [*named, ("all", *total)]
         if n
     ]
@@ -149,7 +156,14 @@ def _swapped(rows: list[Row]) -> Row:
                 passed += claim is not None and claim.verdict == "supported"
                 total += 1
     rate = passed / total if total else None
-    return {"test": "swap", "group": "pass rate", "precision": None, "recall": rate, "f1": None, "n": total}
+    return {
+        "test": "swap",
+        "group": "pass rate",
+        "precision": None,
+        "recall": rate,
+        "f1": None,
+        "n": total,
+    }
 
 
 def _other(data: re.Match[str]) -> str:

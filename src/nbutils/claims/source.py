@@ -11,10 +11,75 @@ from nbutils.claims import masks
 from nbutils.claims.grammar import Span
 from nbutils.examples import Case, CaseError, parse_case
 
-MAX_LITERALS = 3000
+MAX_LITERALS = 2000
+MAX_PERIODS = 400
 _WORD = re.compile(r"[a-z]{3,}")
 _STOP = frozenset(
-    ["the", "and", "for", "with", "that", "from", "this", "was", "were", "are", "has", "have", "had", "been", "but", "not", "its", "per", "all", "each", "into", "than", "then", "over", "under", "about", "since", "after", "before", "while", "when", "which", "what", "who", "same", "more", "less", "week", "weeks", "month", "months", "quarter", "quarters", "day", "days", "year", "years", "last", "first", "one", "two", "share", "metric", "data", "context", "notes", "recent", "changes", "cohort", "size", "only", "both", "other"]
+    [
+        "the",
+        "and",
+        "for",
+        "with",
+        "that",
+        "from",
+        "this",
+        "was",
+        "were",
+        "are",
+        "has",
+        "have",
+        "had",
+        "been",
+        "but",
+        "not",
+        "its",
+        "per",
+        "all",
+        "each",
+        "into",
+        "than",
+        "then",
+        "over",
+        "under",
+        "about",
+        "since",
+        "after",
+        "before",
+        "while",
+        "when",
+        "which",
+        "what",
+        "who",
+        "same",
+        "more",
+        "less",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "quarter",
+        "quarters",
+        "day",
+        "days",
+        "year",
+        "years",
+        "last",
+        "first",
+        "one",
+        "two",
+        "share",
+        "metric",
+        "data",
+        "context",
+        "notes",
+        "recent",
+        "changes",
+        "cohort",
+        "size",
+        "only",
+        "both",
+        "other",
+    ]
 )
 _MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
 _MONTH_NAME = re.compile(
@@ -125,9 +190,12 @@ class Source:
 
 def read(text: str) -> Source:
     """Read any input; the five-line form gives a `Case`, anything else lists and numbers."""
+    text = "\n".join(line for line in text.split("\n") if line.strip())
     try:
         case = parse_case(text)
     except CaseError:
+        case = None
+    if case and len(case.values) > MAX_PERIODS:
         case = None
     scanned = masks.scan(text)
     marks, found = scanned.labels, scanned.spans[:MAX_LITERALS]
@@ -136,15 +204,25 @@ def read(text: str) -> Source:
     series = _lists(text, literals, case)
     if case:
         main = Series(
-            list(case.values), case.unit, case.metric, stems(f"{case.metric} {case.definition}"),
-            True, case.decimals,
+            list(case.values),
+            case.unit,
+            case.metric,
+            stems(f"{case.metric} {case.definition}"),
+            True,
+            case.decimals,
         )
         main.gap = bool(_GAP_METRIC.search(f"{case.metric} {case.definition}"))
         series.insert(0, main)
     series += _gaps(series)
     splits = _splits(text, marks, case)
     return Source(
-        case, text, series, literals, splits, _names(case), stems(text[:4000]),
+        case,
+        text,
+        series,
+        literals,
+        splits,
+        _names(case),
+        stems(text[:4000]),
         scanned.masked,
         owners,
     )
@@ -153,7 +231,7 @@ def read(text: str) -> Source:
 def _literals(text: str, found: list[Span]) -> list[Literal]:
     """Numbers outside the Data line, each with the words of its clause and its line's label."""
     borders = [0] + [m.end() for m in re.finditer(r"[;\n]|[.!?](?=\s)", text)]
-    data = re.search(r"^\s*Data\s*:.*$", text, re.MULTILINE | re.IGNORECASE)
+    data = re.search(r"^[ \t]*Data[ \t]*:.*$", text, re.MULTILINE | re.IGNORECASE)
     hidden = data.span() if data else (-1, -1)
     cache: dict[int, tuple[frozenset[str], str]] = {}
     literals = []
@@ -216,7 +294,9 @@ def _series(text: str, run: list[Literal], case: Case | None) -> Series:
             unit = "rate"
         elif "%" in before:
             unit = "percent"
-    by = {("rate", "percent"): 0.01, ("percent", "rate"): 100.0}.get((case.unit if case else "", unit))
+    by = {("rate", "percent"): 0.01, ("percent", "rate"): 100.0}.get(
+        (case.unit if case else "", unit)
+    )
     if by and case:
         values, unit = [None if v is None else v * by for v in values], case.unit
     return Series(values, unit, before.strip(" :[(,")[-40:] or "list", stems(before))
@@ -272,9 +352,7 @@ def _names(case: Case | None) -> dict[str, int]:
         first = _MONTH_INDEX[named[0].lower()[:3]]
         if len(named) == 1 and re.search(r"\b(?:to|until|ending)\b", note):
             first -= count - 1
-        return {
-            masks.MONTHS[(first + i) % 12][:3]: i for i in range(max(0, count - 12), count)
-        }
+        return {masks.MONTHS[(first + i) % 12][:3]: i for i in range(max(0, count - 12), count)}
     if case.period == "quarter":
         quarter = _QUARTER.search(note) or _QUARTER.search(case.changes)
         if quarter and _QUARTER.search(note):

@@ -1,0 +1,185 @@
+"""The verifier on sentences whose verdict is known, on arbitrary text, and on itself."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbutils import claims
+from nbutils.examples import DataFileError
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "claims.jsonl"
+CASE = json.loads(FIXTURES.read_text(encoding="utf-8").splitlines()[0])["input"]
+
+
+def verdicts(output: str, given: str = CASE) -> dict[str, str]:
+    return {c.text: c.verdict for c in claims.verify(given, output).claims}
+
+
+def test_offsets_point_into_the_output() -> None:
+    output = "Analysis: İ — activation fell from 0.44 to 0.36, down 8 points (18%)."
+    for claim in claims.verify(CASE, output).claims:
+        assert output[claim.start : claim.end] == claim.text
+        assert claim.verdict in claims.VERDICTS
+        assert claim.kind in claims.KINDS
+
+
+def test_a_derivation_is_readable() -> None:
+    verdict = claims.verify(CASE, "Activation fell from 0.44 to 0.36, down 18%.")
+    assert verdict.claims[2].derivation == "(0.36 - 0.44) / 0.44 = -18.2%, printed as 18%"
+
+
+def test_a_wrong_direction_is_contradicted() -> None:
+    assert set(verdicts("Activation rose from 0.44 to 0.36.").values()) == {"contradicted"}
+    assert verdicts("Activation rose by 8 points.") == {"8 points": "contradicted"}
+
+
+def test_percent_for_points_has_its_own_verdict() -> None:
+    assert verdicts("Activation fell from 44% to 36%, down 8%.")["8%"] == "unit_confusion"
+
+
+def test_a_pair_nobody_named_is_no_support() -> None:
+    # (0.45 - 0.37) / 0.45 is 17.8%, but the sentence speaks of other periods
+    assert verdicts("From week 1 to week 2 activation fell by 18%.")["18%"] != "supported"
+
+
+def test_dates_versions_and_labels_are_no_claims() -> None:
+    output = (
+        "In Q3 2023, on 5 May at 14:30, version 2.4 reached D7 users in the A/B test; see step 3."
+    )
+    assert verdicts(output) == {}
+
+
+def test_only_what_is_proposed_is_a_proposal() -> None:
+    output = (
+        "Analysis: activation fell by 8 points.\n"
+        "Recommended action: test a lighter check on 20% of sign-ups for 3 weeks. "
+        "Activation has fallen by 14 points since week 1.\nUrgency: High — 8 points."
+    )
+    found = [c.verdict for c in claims.verify(CASE, output).claims]
+    assert found == ["supported", "proposal", "proposal", "contradicted", "supported"] or (
+        found[:3] == ["supported", "proposal", "proposal"] and found[3] in ("unsupported",)
+    )
+
+
+def test_hedges_are_sets() -> None:
+    nps = "Metric: Sign-ups\nData: [100, 129] (last 2 weeks)"
+    assert verdicts("Sign-ups are up nearly 30%.", nps)["30%"] == "supported"
+    assert verdicts("Sign-ups are up more than 30%.", nps)["30%"] != "supported"
+
+
+@pytest.mark.parametrize(
+    ("data", "output", "wanted"),
+    [
+        ("[0, 5]", "Sales rose from 0 to 5, up 50%.", "50%"),
+        ("[4, null, 6]", "In week 2 there were 5.", "5"),
+        ("[7, 7, 7]", "Sales rose by 3%.", "3%"),
+        ("[7]", "Sales rose by 3%.", "3%"),
+        ("[-4, -2]", "Sales went from -4 to -6.", "-6"),
+    ],
+)
+def test_awkward_series_never_support_a_wrong_number(data: str, output: str, wanted: str) -> None:
+    found = verdicts(output, f"Metric: Sales\nData: {data}")
+    assert found[wanted] != "supported"
+
+
+def test_a_text_without_numbers_is_not_perfect() -> None:
+    verdict = claims.verify(CASE, "Activation fell.")
+    assert (verdict.precision, verdict.coverage, verdict.faithful) == (None, None, False)
+    assert claims.digit_score(CASE, "Activation fell.") is None
+    json.dumps(verdict.to_dict())
+
+
+def test_an_input_in_another_form_is_read_as_lines() -> None:
+    scores = "Hawks 104, Magic 98\nHoward: 19 points, 11 rebounds\nMillsap: 22 points, 8 rebounds"
+    found = verdicts("Millsap had 22 points and 11 rebounds.", scores)
+    assert found == {"22 points": "supported", "11": "unsupported"}
+
+
+def test_the_self_test_measures_enough_and_well() -> None:
+    rows = {(r["test"], r["group"]): r for r in claims.self_test()}
+    assert sum(r["n"] for (test, g), r in rows.items() if test == "verdict" and g != "wrong") >= 300
+    assert rows["verdict", "wrong"]["precision"] >= 0.9
+    assert rows["verdict", "wrong"]["recall"] >= 0.9
+    assert rows["verdict", "supported"]["recall"] >= 0.97
+    assert rows["swap", "pass rate"]["recall"] < 0.05
+    assert rows["perturbation", "all"]["recall"] >= 0.9
+
+
+def test_missing_fixtures_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match="no such file"):
+        claims.self_test(tmp_path / "none.jsonl")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(200, 800), min_size=3, max_size=10).filter(lambda v: v[0] != v[-1]),
+    st.integers(500, 50_000),
+)
+def test_what_is_computed_and_rounded_correctly_is_supported(values: list[int], n: int) -> None:
+    rates = [v / 1000 for v in values]
+    case = (
+        f"Metric: CVR (share of visits that sign up)\nData: [{', '.join(f'{r:.3f}' for r in rates)}]"
+        f" (last {len(rates)} weeks)\nCohort size: ~{n:,} visits per week"
+    )
+    move = rates[-1] - rates[0]
+    verb, side = ("rose", "more") if move > 0 else ("fell", "fewer")
+    output = (
+        f"Analysis: CVR {verb} from {rates[0]:.3f} in week 1 to {rates[-1]:.3f} in week {len(rates)}, "
+        f"by {abs(move) * 100:.1f} points or {abs(move) / rates[0] * 100:.1f}%, about "
+        f"{round(abs(move) * n):,} {side} sign-ups a week."
+    )
+    wrong = [c for c in claims.verify(case, output).claims if c.verdict in claims.WRONG]
+    assert wrong == []
+
+
+_PIECES = st.sampled_from(
+    [
+        "0.44",
+        "week 5",
+        "%",
+        " points",
+        "from ",
+        " to ",
+        "−",
+        "$",
+        "1,400",
+        "\n",
+        ". ",
+        "a third of ",
+        "average ",
+        "p<0.01",
+        "Data: [",
+        "]",
+        "Analysis:",
+        "١٢",
+        "שלום",
+        "\u202e",
+        "½",
+        "e5",
+        "0.",
+        "NaN",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=300) | st.lists(_PIECES, max_size=60).map("".join), st.booleans())
+def test_no_text_is_refused(text: str, as_input: bool) -> None:
+    verdict = (
+        claims.verify(text, "It fell from 0.44 to 0.36.")
+        if as_input
+        else (claims.verify(CASE, text))
+    )
+    assert all(re.search(r"\w", c.text) for c in verdict.claims)
+
+
+@pytest.mark.parametrize(
+    "unit", ["1,", "9", "-1", "0.44 to ", "5% ", "week 1, ", "1,111,", "9.9.", "\n"]
+)
+def test_repetition_is_read(unit: str) -> None:
+    claims.verify(CASE, unit * 2000)
+    claims.verify(unit * 2000, "It fell to 0.36.")
