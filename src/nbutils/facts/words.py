@@ -104,7 +104,7 @@ def render(facts: Facts) -> str:
     if facts.missing:
         lines.append("- missing: " + _missing(facts))
     lines.append(f"- chance: {_chance(facts)}")
-    lines.append(f"- recorded change: {_timing(facts)}")
+    lines.append(f"- timing: {_timing(facts)}")
     lines.append(f"- size: {size(facts)}")
     lines.append(f"- news: {_news(facts)}")
     return "\n".join(["Facts:", *lines])
@@ -171,26 +171,30 @@ def _missing(facts: Facts) -> str:
 def _chance(facts: Facts) -> str:
     beyond = facts.beyond_noise
     if beyond is None:
-        return "cannot be judged from these values"
+        return "whether it is more than chance cannot be judged from these values"
     if facts.noise is not None:
         how = "more than" if beyond else "within"
-        return f"{how} the {amount(facts.noise, facts.case, 1)} that chance alone explains"
-    return "the pattern is clearer than its scatter" if beyond else "no more than the usual scatter"
+        return f"that is {how} the {amount(facts.noise, facts.case, 1)} that chance alone explains"
+    if beyond:
+        return "the pattern is clearer than its scatter"
+    return "that is no more than the usual scatter"
 
 
 def _timing(facts: Facts) -> str:
     changes = facts.case.changes.strip()
     if not changes or re.match(r"(?:none|no |n/a|nothing|unknown|not )", changes, re.IGNORECASE):
-        return "none"
+        return "no change is on record"
     if facts.change_at is None:
-        return "not dated in periods"
+        return "the recorded change is not dated"
+    at = when(facts.change_at, facts.case)
     if facts.shape.kind == "flat":
-        return f"{when(facts.change_at, facts.case)}, nothing moved"
+        return f"a change was recorded in {at}, and nothing moved"
     turn = facts.shape.start
     if turn is None and facts.largest is not None:
         turn = facts.largest.end.index
-    fits = turn is not None and 0 <= turn - facts.change_at <= 1
-    return f"{when(facts.change_at, facts.case)}, {'the timing fits' if fits else 'no close fit'}"
+    if turn is not None and 0 <= turn - facts.change_at <= 1:
+        return f"the timing fits the change recorded in {at}, which does not prove the cause"
+    return f"the change recorded in {at} does not fit the timing"
 
 
 def _news(facts: Facts) -> str:
@@ -226,7 +230,7 @@ def brief(facts: Facts) -> str:
     said = [f"{case.metric} {_move(facts)}.", f"It {_shape_words(facts)}."]
     if facts.missing:
         said.append(f"There is no value for {_missing(facts)}.")
-    return " ".join([*said, _chance_words(facts), _timing_words(facts)])
+    return " ".join([*said, _sentence(_chance(facts)), _sentence(_timing(facts))])
 
 
 def _shape_words(facts: Facts) -> str:
@@ -237,22 +241,5 @@ def _shape_words(facts: Facts) -> str:
     return f"moved in {words}" if kind == "step" else words
 
 
-def _chance_words(facts: Facts) -> str:
-    if facts.beyond_noise is None:
-        return "Whether this is more than chance cannot be judged from these values."
-    if facts.noise is None and facts.beyond_noise:
-        return "The pattern is clearer than its scatter."
-    return f"That is {_chance(facts)}."
-
-
-def _timing_words(facts: Facts) -> str:
-    words = _timing(facts)
-    if words == "none":
-        return "No change is on record."
-    if facts.change_at is None:
-        return "The recorded change is not dated in periods."
-    at = when(facts.change_at, facts.case)
-    if words.endswith("the timing fits"):
-        return f"The timing fits the change recorded in {at}, which does not prove the cause."
-    tail = "nothing moved" if words.endswith("nothing moved") else "the timing is no close fit"
-    return f"A change was recorded in {at}; {tail}."
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}."
