@@ -60,9 +60,9 @@ def test_only_what_is_proposed_is_a_proposal() -> None:
         "Activation has fallen by 14 points since week 1.\nUrgency: High — 8 points."
     )
     found = [c.verdict for c in claims.verify(CASE, output).claims]
-    assert found == ["supported", "proposal", "proposal", "contradicted", "supported"] or (
-        found[:3] == ["supported", "proposal", "proposal"] and found[3] in ("unsupported",)
-    )
+    assert found[:3] == ["supported", "proposal", "proposal"]
+    assert found[3] in claims.WRONG
+    assert found[4] == "supported"
 
 
 def test_hedges_are_sets() -> None:
@@ -121,14 +121,16 @@ def test_missing_fixtures_are_named(tmp_path: Path) -> None:
 )
 def test_what_is_computed_and_rounded_correctly_is_supported(values: list[int], n: int) -> None:
     rates = [v / 1000 for v in values]
+    printed = ", ".join(f"{rate:.3f}" for rate in rates)
     case = (
-        f"Metric: CVR (share of visits that sign up)\nData: [{', '.join(f'{r:.3f}' for r in rates)}]"
+        f"Metric: CVR (share of visits that sign up)\nData: [{printed}]"
         f" (last {len(rates)} weeks)\nCohort size: ~{n:,} visits per week"
     )
     move = rates[-1] - rates[0]
     verb, side = ("rose", "more") if move > 0 else ("fell", "fewer")
     output = (
-        f"Analysis: CVR {verb} from {rates[0]:.3f} in week 1 to {rates[-1]:.3f} in week {len(rates)}, "
+        f"Analysis: CVR {verb} from {rates[0]:.3f} in week 1 to {rates[-1]:.3f} "
+        f"in week {len(rates)}, "
         f"by {abs(move) * 100:.1f} points or {abs(move) / rates[0] * 100:.1f}%, about "
         f"{round(abs(move) * n):,} {side} sign-ups a week."
     )

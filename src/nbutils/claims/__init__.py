@@ -29,7 +29,7 @@ def _read(text: str) -> Source:
 
 
 def verify(input_text: str, output_text: str) -> Verdict:
-    """Read the numbers of an analysis and say of each whether the input supports it.
+    r"""Read the numbers of an analysis and say of each whether the input supports it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def verify(input_text: str, output_text: str) -> Verdict:
 
     Examples
     --------
-    >>> case = "Metric: CVR\\nData: [0.42, 0.38, 0.31] (last 3 weeks)"
+    >>> case = "Metric: CVR\nData: [0.42, 0.38, 0.31] (last 3 weeks)"
     >>> verdict = verify(case, "CVR fell from 0.42 to 0.31, down 26%.")
     >>> verdict.claims[2].derivation
     '(0.31 - 0.42) / 0.42 = -26.2%, printed as 26%'

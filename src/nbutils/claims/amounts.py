@@ -23,7 +23,6 @@ _NOISE = re.compile(
     r"wander|expected|expect|binomial|scatter|fluctuat\w+)\b"
 )
 _HALF = re.compile(r"\b(?:each|half|halves|evenly|equal\w*)\b")
-_TOTAL = re.compile(r"\b(?:total|all|altogether|together|over|since|cumulative\w*|sum|in|across)\b")
 
 
 @dataclass(slots=True)

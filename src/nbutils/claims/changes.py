@@ -21,7 +21,8 @@ _GAP = re.compile(
     r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b"
 )
 _STEPS = re.compile(
-    r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|a week|successive|one before)\b"
+    r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|"
+    r"a week|successive|one before)\b"
 )
 _SINCE = re.compile(
     r"\b(?:since|from|by|until|after|before|last|over|took|up to|then|now|gone|compared|than)\b"
@@ -31,7 +32,8 @@ _BETWEEN = re.compile(
 )
 _PACE_OF = re.compile(r"\b(?:steps?|pace|slow\w*|shr[aiu]nk\w*|monthly loss|weekly loss)\b")
 _AGAINST = re.compile(
-    r"\b(?:above|below|against|short|shortfall|under|clear of|beyond|measured|compared|surplus|over "
+    r"\b(?:above|below|against|short|shortfall|under|clear of|beyond|measured|compared|"
+    r"surplus|over "
     r"the|over its|missing|lead|behind|ahead)\b"
 )
 _COMPARES = re.compile(r"^[^.;]{0,30}?\b(?:than|above|below|short of|apart|behind|ahead)\b")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from nbutils.claims import masks
 from nbutils.claims.grammar import lowered
-from nbutils.claims.source import _MONTH_NAME, _QUARTER, Operand, Source, stems
+from nbutils.claims.source import MONTH_NAME, QUARTER, Operand, Source, stems
 
 _SECTION = re.compile(
-    r"^[ \t>#*_]*(analysis|summary|recommended actions?|recommendations?|action|next steps?|urgency)"
+    r"^[ \t>#*_]*(analysis|summary|recommended actions?|recommendations?|action|"
+    r"next steps?|urgency)"
     r"[ \t*_]*:",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -87,7 +89,7 @@ def sentences(text: str, source: Source, marks: list[masks.Label]) -> list[Sente
     edges = _shortened(edges)
     found: list[Sentence] = []
     head, mark, section = 0, 0, "analysis"
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         while head < len(heads) and heads[head][0] <= start:
             name = heads[head][1]
             section = "urgency" if name == "urgency" else "action"
@@ -110,7 +112,7 @@ def sentences(text: str, source: Source, marks: list[masks.Label]) -> list[Sente
 def _shortened(edges: list[int]) -> list[int]:
     """No stretch longer than `MAX_SENTENCE`, so that reading stays linear in any text."""
     found: list[int] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         found += range(start, end, MAX_SENTENCE)
     return [*found, edges[-1]]
 
@@ -158,8 +160,8 @@ def _name_windows(sentence: Sentence, source: Source) -> None:
 
 
 def _named(text: str) -> list[tuple[str, int, int]]:
-    found = [(m[1].lower(), m.start(), m.end()) for m in _MONTH_NAME.finditer(text)]
-    for m in _QUARTER.finditer(text):
+    found = [(m[1].lower(), m.start(), m.end()) for m in MONTH_NAME.finditer(text)]
+    for m in QUARTER.finditer(text):
         found.append((f"q{m[1]}" + (f" {m[2]}" if m[2] else ""), m.start(), m.end()))
     return found
 
@@ -224,13 +226,15 @@ _PAST = re.compile(
     r"(?:fallen|risen|grown|dropped)|have (?:fallen|risen|grown)|slipped)\b"
 )
 _PROPOSES = re.compile(
-    r"\b(?:we (?:should|recommend|propose|suggest|need to|will|could)|i (?:recommend|propose|suggest)|"
+    r"\b(?:we (?:should|recommend|propose|suggest|need to|will|could)|i (?:recommend|"
+    r"propose|suggest)|"
     r"should (?:be|aim|test|try|set|run|cut|raise|launch|roll|keep|offer)|recommend(?:ed|ation)?|"
     r"aim(?:ing)? (?:for|at)|target(?:s|ing)? (?:of|a|an|is|are|for|at|below|above)|"
     r"let us|let's|the goal|success (?:is|means|criterion))\b"
 )
 _IMPERATIVE = re.compile(
-    r"^[\s*\-\u2022\d.)>]*(?:test|run|launch|keep|roll|offer|ship|cut|raise|set|send|move|try|pause|"
+    r"^[\s*\-\u2022\d.)>]*(?:test|run|launch|keep|roll|offer|ship|cut|raise|set|send|move|"
+    r"try|pause|"
     r"restore|revert|switch|split|measure|compare|hold|give|ask|call|start|stop|show|limit|reduce|"
     r"increase|allocate|schedule|invest|focus|prioriti[sz]e|introduce|adopt|target|aim|re-?check|"
     r"monitor|review|consider|extend|assign|pull|put|plan)\b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from nbutils.claims.judge import Judge, Work
 
 _SELECTS_BEFORE = re.compile(
-    r"\b(?:first|last|past|previous|next|final|latest|other|remaining|most recent|recent|opening|these|those|same) $"
+    r"\b(?:first|last|past|previous|next|final|latest|other|remaining|most recent|recent|"
+    r"opening|these|those|same) $"
 )
 _RUN_AFTER = re.compile(
     r"^,? (?:running|in a row|straight|in succession|without|on end|consecutive\w*|shown|of data|"
@@ -23,7 +25,8 @@ _RUN_BEFORE = re.compile(
     r"(?: the| all| only| just| about| some| now| nearly| over)* $"
 )
 _STEPS = re.compile(
-    r"^(?:straight |consecutive |weekly |monthly |quarterly |daily |successive |equal |small |even )?"
+    r"^(?:straight |consecutive |weekly |monthly |quarterly |daily |successive |equal |"
+    r"small |even )?"
     r"(?:steps?|intervals?|falls?|rises?|drops?|gains?|losses|increases?|declines?|moves?|values?|"
     r"readings?|periods?|cohorts?|data points|times|points)\b"
 )
@@ -95,7 +98,7 @@ def _flat(series: Series) -> set[int]:
     values = [v for v in series.values if v is not None]
     small = 0.15 * (max(values) - min(values)) if values else 0.0
     found, length = set(), 1
-    for a, b in zip(values, values[1:], strict=False):
+    for a, b in itertools.pairwise(values):
         if abs(b - a) <= small:
             length += 1
         else:

@@ -21,8 +21,10 @@ _NOUN = (
     "advance|climb|worsening|shortfall|widening|lead|range|spread|band|total"
 )
 _CHANGE_BEFORE = re.compile(
-    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:largest|biggest|steepest|smallest)|\b(?:{_NOUN})s?(?: is| was| were|, or)?"
-    r"(?: of|,|:)?|\b(?:fell|rose|risen|dropped|gained|lost|declined|increased|decreased|grew|grown|"
+    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:largest|biggest|steepest|"
+    rf"smallest)|\b(?:{_NOUN})s?(?: is| was| were|, or)?"
+    r"(?: of|,|:)?|\b(?:fell|rose|risen|dropped|gained|lost|declined|increased|decreased|"
+    r"grew|grown|"
     r"slid|shed|added|climbed|shrank|jumped|slipped|fallen|lose|loses|gains|falls|rises|improved|"
     r"worsened|steps of))"
     r"(?: a| the| further| another| full| total)?"
@@ -30,16 +32,20 @@ _CHANGE_BEFORE = re.compile(
     r" under| approximately| less than| close to| up to)* ?[~-]?$"
 )
 _CHANGE_AFTER = re.compile(
-    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|worse|apart|"
+    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|"
+    r"worse|apart|"
     rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|of a point|{_NOUN})\b"
 )
 _PERCENT_OF = re.compile(
-    r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|\bdays?|\bhours?)(?: \w+){0,2}(?: \(|, or |,? or | \(or |, )"
+    r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|\bdays?|\bhours?)(?: \w+){0,2}(?: \(|, or |"
+    r",? or | \(or |, )"
     r"(?:about |roughly |around |some |nearly |a )?~?$"
 )
 _LEVEL_BEFORE = re.compile(
-    r"\b(?:from|to|at|was|were|(?<!on )averag(?:es?|ed|ing)|mean|mean of|average of|between|stood at|reached|hit|"
-    r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only| just| still)? ?~?$"
+    r"\b(?:from|to|at|was|were|(?<!on )averag(?:es?|ed|ing)|mean|mean of|average of|"
+    r"between|stood at|reached|hit|"
+    r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only|"
+    r" just| still)? ?~?$"
 )
 _CARRY = re.compile(
     r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$"
@@ -167,7 +173,7 @@ class Judge:
             self.sentences[at].works.append(works[-1])
         for left, right in zip(works[-2::-1], works[:0:-1], strict=False):
             self._carry(left.span, right.span)
-        for left, right in zip(works, works[1:], strict=False):
+        for left, right in pairwise(works):
             self._carry(left.span, right.span)
         return works
 
@@ -351,7 +357,7 @@ class Judge:
             self._range(a, b)
 
     def _move(self, a: Work, b: Work) -> None:
-        """ "From A to B": a later value, and the direction that the verb says."""
+        """Read "From A to B": a later value, and the direction that the verb says."""
         for series in self.source.series:
             by_a, by_b = factor(a.span, series.unit), factor(b.span, series.unit)
             if by_a is None or by_b is None:
@@ -377,7 +383,7 @@ class Judge:
         self._half_move(a, b)
 
     def _half_move(self, a: Work, b: Work) -> None:
-        """ "From A to B" where only B is where the series ends, or only A where it begins."""
+        """Read "From A to B" where only B is where the series ends, or only A where it begins."""
         main = self.source.main
         by_a = factor(a.span, main.unit) if main else None
         by_b = factor(b.span, main.unit) if main else None
@@ -454,7 +460,7 @@ class Judge:
                 return
 
     def _step_range(self, a: Work, b: Work, series: Series) -> bool:
-        """ "Widened by 11 to 15 a month": the smallest and the largest of successive changes."""
+        """Read "Widened by 11 to 15 a month": the smallest and largest successive change."""
         points = b.span.unit in ("pp", "points")
         if not (points or self.says_change(a) or changes.says_steps(a)):
             return False
@@ -472,7 +478,7 @@ class Judge:
         return True
 
     def _half_range(self, a: Work, b: Work, series: Series, by: float) -> None:
-        """ "Between A and B" where only one end is that of the series: the other is wrong."""
+        """Read "Between A and B" where only one end is that of the series: the other is wrong."""
         known = sorted(v for v in series.values if v is not None)
         low, high = scaled(a.span, by), scaled(b.span, by)
         if inside(known[0], low) and not inside(known[-1], high):
@@ -524,7 +530,7 @@ class Judge:
         return not series.words or bool(series.words & work.sentence.words)
 
     def _threshold(self, work: Work) -> bool:
-        """ "Never above 0.22": a value of the series, or a bound close to its extremes."""
+        """Read "Never above 0.22": a value of the series, or a bound close to its extremes."""
         main, span = self.source.main, work.span
         by = self.factor(span, main) if main else None
         if main is None or by is None:
@@ -585,7 +591,7 @@ class Judge:
     def _joined(self, span: Span) -> bool:
         """A score such as 10-4 that stands so in the input."""
         match = re.search(r"\d{1,3}-\d{1,3}", self.output[max(0, span.start - 4) : span.end + 4])
-        return bool(match) and match[0] in self.source.text
+        return match is not None and match[0] in self.source.text
 
     def _owned(self, work: Work, literal: Literal) -> bool:
         """Whether the input says this number of the one that the sentence speaks of last."""

@@ -31,12 +31,15 @@ SPLIT = re.compile(
     r"means|around|usual|normal|weeks|months|quarters|days|norm|level)\b"
 )
 _AFTER = re.compile(
-    r"^[ (]{0,2}(?:over|across|through|up to|, ?the (?:mean|average) (?:of|for)|the (?:mean|average) "
-    r"(?:of|for)|on average (?:in|over|for|across)|from|between|in|for|by|at|on|\(|of|during|as of)?[ (]{0,2}"
+    r"^[ (]{0,2}(?:over|across|through|up to|, ?the (?:mean|average) (?:of|for)|"
+    r"the (?:mean|average) "
+    r"(?:of|for)|on average (?:in|over|for|across)|from|between|in|for|by|at|on|\(|of|"
+    r"during|as of)?[ (]{0,2}"
     r"(?:the )?$"
 )
 _BEFORE = re.compile(
-    r"^(?:'s)?(?: (?:it|the \w+|(?!and\b|but\b|then\b|to\b|at\b)\w+))?[ ]?(?:[:(=]|(?:have |had )?averag(?:es?|ed|ing)|"
+    r"^(?:'s)?(?: (?:it|the \w+|(?!and\b|but\b|then\b|to\b|at\b)\w+))?[ ]?(?:[:(=]|"
+    r"(?:have |had )?averag(?:es?|ed|ing)|"
     r"(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|"
     r"reads?|came back to|, at|being|has|shows?|stands at|closed at|ended at|were at)[ (]{0,2}"
     r"(?:only |just |still |about |~|also |back at |alone at )?$"

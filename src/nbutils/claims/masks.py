@@ -26,9 +26,10 @@ _MONTH = (
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _YEAR = r"(?:,? (?:19|20)\d\d\b)?"
-# dates, times, split shares, years, ordinals, confidence levels, identifiers: all begin with a digit
+# dates, times, split shares, years, ordinals, confidence levels, identifiers
 _DIGIT_MASK = re.compile(
-    rf"\d{{1,2}}(?:st|nd|rd|th)?(?:(?: to | and |-|\u2013)\d{{1,2}})?(?: of)? {_MONTH}(?![a-z]){_YEAR}"
+    rf"\d{{1,2}}(?:st|nd|rd|th)?(?:(?: to | and |-|"
+    rf"\u2013)\d{{1,2}})?(?: of)? {_MONTH}(?![a-z]){_YEAR}"
     r"|(?:19|20)\d\d-\d\d(?:-\d\d)?\b|\d{1,2}[/.]\d{1,2}[/.](?:19|20)?\d\d\b"
     r"|\d{1,2}:\d\d\b|(?:24/7|50[/:]50|50-50|80/20)\b"
     r"|(?:19|20)\d\d[/\u2013-](?:19|20)?\d\d\b"

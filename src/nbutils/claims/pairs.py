@@ -12,11 +12,13 @@ from nbutils.claims.source import Operand, Series, Source
 _STEP = re.compile(
     r"\b(?:largest|biggest|steepest|sharpest|greatest|deepest|single|one|smallest|widest) "
     r"(?:\w+ )?(?:step|drop|fall|rise|loss|gain|jump|move|change|decline|increase|swing|dip)|"
-    r"\bat once\b|\bovernight\b|\bimmediately\b|\bstep\b|\bsteps\b|\bstepped\b|\bjump|\bdrop|\bfell\b|\brose\b|\bshift"
+    r"\bat once\b|\bovernight\b|\bimmediately\b|\bstep\b|\bsteps\b|\bstepped\b|\bjump|"
+    r"\bdrop|\bfell\b|\brose\b|\bshift"
 )
 _RANGE = re.compile(
     r"\b(?:range|band|spread|swing|swings|gap between|highest|lowest|peak|trough|between|separate|"
-    r"best|worst|low|high|bottom|shortfall|short|top|extremes?|surplus|fluctuat|bounc|wobbl|noise|corridor|moves?)\b"
+    r"best|worst|low|high|bottom|shortfall|short|top|extremes?|surplus|fluctuat|bounc|"
+    r"wobbl|noise|corridor|moves?)\b"
 )
 
 

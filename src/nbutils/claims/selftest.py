@@ -94,9 +94,10 @@ def _verdicts(rows: list[Row]) -> list[Row]:
 
 
 def perturb(text: str, rng: random.Random) -> str | None:
-    """The text with its number changed by 8 to 45 percent at the same precision, None if it has none.
+    """The text with its number changed by 8 to 45 percent at the same precision.
 
-    Numbers so small that they have no such neighbour move by one unit of their last digit.
+    None for a text without digits. Numbers so small that they have no such neighbour move by one
+    unit of their last digit.
     """
     match = _DIGITS.search(text)
     if not match:
@@ -125,7 +126,7 @@ def _perturbed(rows: list[Row], rng: random.Random) -> list[Row]:
             found[span["kind"]][0] += claim is not None and claim.verdict in WRONG
             found[span["kind"]][1] += 1
     total = [sum(hits for hits, _ in found.values()), sum(n for _, n in found.values())]
-    named = [(kind, *counts) for kind, counts in found.items() if counts[1]]
+    named = [(kind, hits, n) for kind, (hits, n) in found.items()]
     return [
         {
             "test": "perturbation",
@@ -135,7 +136,7 @@ def _perturbed(rows: list[Row], rng: random.Random) -> list[Row]:
             "f1": None,
             "n": n,
         }
-        for kind, hits, n in [*named, ("all", *total)]
+        for kind, hits, n in [*named, ("all", total[0], total[1])]
         if n
     ]
 

@@ -82,13 +82,12 @@ _STOP = frozenset(
     ]
 )
 _MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
-_MONTH_NAME = re.compile(
+MONTH_NAME = re.compile(
     r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?![a-z])", re.IGNORECASE
 )
-_QUARTER = re.compile(r"\bQ([1-4])(?:[ -]?((?:19|20)\d\d))?\b")
+QUARTER = re.compile(r"\bQ([1-4])(?:[ -]?((?:19|20)\d\d))?\b")
 _AGO = re.compile(r"\b(\d+|[a-z]+) (day|week|month|quarter|year)s? ago\b", re.IGNORECASE)
 _GAP_METRIC = re.compile(r"\b(?:gap|minus|difference|lead)\b", re.IGNORECASE)
-_CELL = re.compile(r"\||\t")
 
 
 def stems(text: str) -> frozenset[str]:
@@ -331,9 +330,9 @@ def _splits(text: str, marks: list[masks.Label], case: Case | None) -> list[int]
         number = masks.whole_number(ago)
         found.append(count - number)
     names = _names(case)
-    for match in _MONTH_NAME.finditer(f"{case.changes}\n{case.notes}") if names else ():
+    for match in MONTH_NAME.finditer(f"{case.changes}\n{case.notes}") if names else ():
         found.append(names.get(match[1].lower(), 0))
-    for match in _QUARTER.finditer(f"{case.changes}\n{case.notes}") if names else ():
+    for match in QUARTER.finditer(f"{case.changes}\n{case.notes}") if names else ():
         full = f"q{match[1]} {match[2]}" if match[2] else f"q{match[1]}"
         found.append(names.get(full, 0))
     return sorted({i for i in found if 0 < i < count})
@@ -346,7 +345,7 @@ def _names(case: Case | None) -> dict[str, int]:
     count = len(case.values)
     note = case.period_note
     if case.period == "month":
-        named = _MONTH_NAME.findall(note)
+        named = MONTH_NAME.findall(note)
         if not named:
             return {}
         first = _MONTH_INDEX[named[0].lower()[:3]]
@@ -354,8 +353,8 @@ def _names(case: Case | None) -> dict[str, int]:
             first -= count - 1
         return {masks.MONTHS[(first + i) % 12][:3]: i for i in range(max(0, count - 12), count)}
     if case.period == "quarter":
-        quarter = _QUARTER.search(note) or _QUARTER.search(case.changes)
-        if quarter and _QUARTER.search(note):
+        quarter = QUARTER.search(note) or QUARTER.search(case.changes)
+        if quarter and QUARTER.search(note):
             return _quarters(int(quarter[1]), int(quarter[2] or 0), count)
     return {}
 
