@@ -15,12 +15,23 @@ from nbutils.examples import (
     Example,
     find_alike,
     parse_answer,
+    read_examples,
     read_jsonl,
 )
 from nbutils.gates import first_fault
 
 DECISIONS = ("approve", "edit", "reject")
 ALIKE = 0.8
+
+
+def read_candidates(path: Path) -> list[Example]:
+    """Generated candidates; none if there is no file, and then only reports are trained on."""
+    return read_examples(path) if path.is_file() else []
+
+
+def read_reviews(path: Path) -> list[dict[str, Any]]:
+    """Reviewers' decisions; none if there is no file, and then nothing generated is approved."""
+    return read_jsonl(path, ["id", "reviewer", "decision"]) if path.is_file() else []
 
 
 def from_parents(
@@ -86,6 +97,13 @@ def gate(candidates: Sequence[Example], others: Sequence[Example]) -> pd.DataFra
         name, evidence = found or ("", "")
         rows.append({"id": candidate.id, "passed": not name, "gate": name, "evidence": evidence})
     return pd.DataFrame(rows, columns=["id", "passed", "gate", "evidence"])
+
+
+def by_gate(gated: pd.DataFrame) -> pd.DataFrame:
+    """Candidates stopped, by gate: ``gate``, ``candidates`` and an ``example`` of the evidence."""
+    stopped = gated[~gated["passed"].astype(bool)]
+    grouped = stopped.groupby("gate")
+    return grouped.agg(candidates=("id", "size"), example=("evidence", "first")).reset_index()
 
 
 def decide(decisions: Iterable[Mapping[str, Any]], candidates: Sequence[Example]) -> pd.DataFrame:

@@ -274,8 +274,8 @@ def compare(scored: Mapping[str, pd.DataFrame], candidate: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``metric``, ``baseline``, ``candidate``, ``difference``, ``low``, ``high``, ``p``, ``n``,
-        ``outcome``.
+        ``metric``, ``label``, ``baseline``, ``candidate``, ``difference``, ``low``, ``high``,
+        ``p``, ``n``, ``outcome``.
     """
     rows = []
     for measure in MEASURES:
@@ -285,7 +285,12 @@ def compare(scored: Mapping[str, pd.DataFrame], candidate: str) -> pd.DataFrame:
             found = stats.compare(
                 _counts(scored[system], measure), _counts(scored[candidate], measure)
             )
-            named = {"metric": measure.name, "baseline": system, "candidate": candidate}
+            named = {
+                "metric": measure.name,
+                "label": measure.label,
+                "baseline": system,
+                "candidate": candidate,
+            }
             rows.append(named | asdict(found))
     return pd.DataFrame(rows)
 
