@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from nbutils.claims import amounts, changes, durations, levels, masks, statistics
+from nbutils.claims import amounts, changes, durations, groups, levels, masks, statistics
 from nbutils.claims.changes import show
 from nbutils.claims.context import Sentence, proposes, sentences
-from nbutils.claims.grammar import Span, lowered
-from nbutils.claims.levels import factor, inside, scaled
+from nbutils.claims.grammar import Span
+from nbutils.claims.levels import factor, same, scaled
 from nbutils.claims.pairs import Pair, ordered
 from nbutils.claims.source import Literal, Operand, Series, Source, ordered_stems
 from nbutils.claims.verdict import Claim
@@ -50,7 +50,6 @@ _LEVEL_BEFORE = re.compile(
 _CARRY = re.compile(
     r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$"
 )
-_LIST = re.compile(r"^(?:,? (?:and |then |and then |and now |and finally )?)$")
 _FUNCTION = frozenset(
     [
         "a",
@@ -110,22 +109,9 @@ _FUNCTION = frozenset(
 
 
 _GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
-_WHOLE = re.compile(
-    r"\b(?:in a row|every|each|steadily|without|running|never|no|over|in all|total|straight|"
-    r"uninterrupted|steady|month by month|week by week|whole)\b"
-)
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")
 _MORE_LIKELY = re.compile(r"^ (?:more|less|below|above|behind|ahead|apart)\b")
 _IS = re.compile(r"\b(?:is|was|were)\b")
-_SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
-_VERB_FROM = re.compile(
-    r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
-    r"surged|up|gained)|(?P<down>fell|fallen|falling|falls|declined|declining|decreased|dropped|"
-    r"dropping|down|slid|slipped|shrank|sank|plunged|tumbled|dipped|lost))"
-    r"(?: \w+){0,6},? from(?: \w+)? ?~?$"
-)
-
-
 # a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
 CROWDED = 60
 
@@ -194,7 +180,7 @@ class Judge:
         for work in self.works:
             if proposes(work.sentence, work.span.start):
                 work.settle("proposal", self.kind(work), "part of a proposal")
-        self.groups()
+        groups.read_groups(self)
         for work in self.works:
             if not work.verdict:
                 self.level(work)
@@ -285,208 +271,8 @@ class Judge:
 
     # ------------------------------------------------------------------ levels
 
-    def groups(self) -> None:
-        """Lists, ranges and from-to moves are read as a whole."""
-        works = [w for w in self.works if not w.verdict]
-        i = 0
-        while i < len(works) - 1:
-            j = i
-            while j + 1 < len(works) and j - i < 14 and self._listed(works[j], works[j + 1]):
-                j += 1
-            if j - i >= 2:
-                self._list(works[i : j + 1])
-            elif i + 1 < len(works):
-                self._two(works[i], works[i + 1])
-            i = max(j, i + 1)
-
-    def _listed(self, a: Work, b: Work) -> bool:
-        gap = self.output[a.span.end : b.span.start]
-        return len(gap) < 12 and a.span.unit == b.span.unit and bool(_LIST.match(gap))
-
-    def _list(self, items: list[Work]) -> None:
-        for series in self.source.series:
-            by = factor(items[0].span, series.unit)
-            if by is None or self.says_change(items[0]) or items[0].span.unit in ("points", "pp"):
-                continue
-            indexes = levels.listed(series, [scaled(w.span, by) for w in items])
-            if indexes is None:
-                continue
-            for work, operand in zip(items, levels.points(series, indexes), strict=False):
-                if inside(operand.value, scaled(work.span, by)):
-                    self._is_level(work, operand, by)
-                elif work is not items[0] and work is not items[-1]:
-                    text = f"the list runs through {operand.note}, which is {show(operand.value)}"
-                    work.settle("contradicted", "level", text)
-            return
-        self._steps(items)
-
-    def _steps(self, items: list[Work]) -> None:
-        """A list of successive changes: "losses of 0.2, 0.5 and 0.8 points"."""
-        unit = self.source.case.unit if self.source.case else ""
-        in_points = {"rate": 100.0, "percent": 1.0}.get(unit, 1.0)
-        for series in self.source.series:
-            by = self.factor(items[0].span, series)
-            tries = (
-                {in_points}
-                if items[0].span.unit in ("pp", "points")
-                else {1 / (by or 1.0), in_points}
-            )
-            for scale in tries:
-                stepped = changes.step_series(series, scale)
-                indexes = levels.listed(stepped, [w.span.interval() for w in items])
-                if indexes is None:
-                    continue
-                for work, index in zip(items, indexes, strict=True):
-                    value = stepped.values[index] or 0.0
-                    ok = inside(value, work.span.interval())
-                    text = f"step into period {index + 2} is {show(value)}"
-                    kind = "money" if work.span.unit == "money" else "point change"
-                    work.settle("supported" if ok else "contradicted", kind, text)
-                return
-
-    def _two(self, a: Work, b: Work) -> None:
-        gap = lowered(self.output[a.span.end : b.span.start])
-        if a.sentence is not b.sentence or len(gap) > 40:
-            return
-        left = self.context(a)[0]
-        if levels._FROM.search(left) and levels._TO.match(gap):
-            self._move(a, b)
-        elif levels._JOIN.match(gap) and (
-            (gap.strip() != "or" and gap.strip() != "and") or levels._BETWEEN.search(left)
-        ):
-            self._range(a, b)
-
-    def _move(self, a: Work, b: Work) -> None:
-        """Read "From A to B": a later value, and the direction that the verb says."""
-        for series in self.source.series:
-            by_a, by_b = factor(a.span, series.unit), factor(b.span, series.unit)
-            if by_a is None or by_b is None:
-                by_a = by_b = by_a or by_b
-            if by_a is None or by_b is None:
-                continue
-            moves = levels.moves(series, scaled(a.span, by_a), scaled(b.span, by_b))
-            moves = [m for m in moves if not series.main or self._plausible(a, b, m, series)]
-            if not moves:
-                continue
-            fit = [m for m in moves if not series.main or self._role(a.sentence, series, *m)]
-            found = (fit or moves)[0]
-            if not fit:
-                text = f"no such move: the series goes from {show(series.values[0] or 0)} to "
-                b.settle("contradicted", "level", text + show(series.values[-1] or 0))
-                return
-            for work, index, by in ((a, found[0], by_a), (b, found[1], by_b)):
-                operand = levels.point(series, index)
-                if operand:
-                    self._is_level(work, operand, by)
-            self._directed(a, b)
-            return
-        self._half_move(a, b)
-
-    def _half_move(self, a: Work, b: Work) -> None:
-        """Read "From A to B" where only B is where the series ends, or only A where it begins."""
-        main = self.source.main
-        by_a = factor(a.span, main.unit) if main else None
-        by_b = factor(b.span, main.unit) if main else None
-        by_a, by_b = by_a or by_b, by_b or by_a
-        if main is None or by_a is None or by_b is None or a.sentence.windows:
-            return
-        if _VERB_FROM.search(self.context(a)[0]) and a.span.value == b.span.value:
-            for work in (a, b):
-                work.settle("contradicted", "level", "from and to are the same")
-            return
-        known = [v for v in main.values if v is not None]
-        starts, stops = scaled(a.span, by_a), scaled(b.span, by_b)
-        given = [lit for lit in self.source.literals if same(a.span, lit.span)]
-        other = {lit.clause for lit in self.source.literals if same(b.span, lit.span)}
-        if any(lit.clause in other for lit in given):
-            return
-        if inside(known[-1], stops) and levels.find(self, a, main, starts) is None:
-            a.settle("contradicted", "level", f"the series begins at {show(known[0])}")
-        elif inside(known[0], starts) and levels.find(self, b, main, stops) is None:
-            b.settle("contradicted", "level", f"the series ends at {show(known[-1])}")
-
-    def _plausible(self, a: Work, b: Work, found: tuple[int, int], series: Series) -> bool:
-        """Periods tied to the two numbers, if any, must be those of the move."""
-        for work, index in ((a, found[0]), (b, found[1])):
-            tied = [
-                low for low, high in levels.attached(work.sentence, work.span) if high - low == 1
-            ]
-            if tied and index not in tied and (work is b or index + 1 not in tied):
-                return False
-        return True
-
-    def _role(self, sentence: Sentence, series: Series, i: int, j: int) -> bool:
-        """Whether a move without periods starts and ends where a reader would look."""
-        if len(self.source.series) > 1:
-            return True
-        if j == i + 1 and (sentence.windows or not _WHOLE.search(sentence.low)):
-            return True
-        known = [k for k, v in enumerate(series.values) if v is not None]
-        peaks = {f(known, key=lambda k: series.values[k] or 0.0) for f in (max, min)}
-        named = {k for low, high in sentence.windows for k in (low, high - 1, high)}
-        edges = peaks | named
-        if _SINCE.search(sentence.low):
-            edges |= set(self.source.splits) | {k - 1 for k in self.source.splits}
-        return i in edges | {known[0]} and j in edges | {known[-1]}
-
-    def _directed(self, a: Work, b: Work) -> None:
-        if a.operand is None or b.operand is None:
-            return
-        left = a.sentence.low[: a.span.start - a.sentence.start][-48:]
-        verb = _VERB_FROM.search(left)
-        sign = 0 if not verb else 1 if verb["up"] else -1
-        moved = b.operand.value - a.operand.value
-        if sign and moved * sign <= 0:
-            text = f"{show(a.operand.value)} to {show(b.operand.value)} goes the other way"
-            a.settle("contradicted", a.kind, text)
-            b.settle("contradicted", b.kind, text)
-
-    def _range(self, a: Work, b: Work) -> None:
-        for series in self.source.series:
-            by = factor(b.span, series.unit)
-            if self._step_range(a, b, series):
-                return
-            if by is None or a.span.sign:
-                continue
-            found = levels.ranged(series, scaled(a.span, by), scaled(b.span, by))
-            if found is None and series.main and levels._BETWEEN.search(self.context(a)[0]):
-                self._half_range(a, b, series, by)
-                return
-            if found:
-                for work, index in zip((a, b), found, strict=True):
-                    operand = levels.point(series, index)
-                    if operand:
-                        self._is_level(work, operand, by)
-                return
-
-    def _step_range(self, a: Work, b: Work, series: Series) -> bool:
-        """Read "Widened by 11 to 15 a month": the smallest and largest successive change."""
-        points = b.span.unit in ("pp", "points")
-        if not (points or self.says_change(a) or changes.says_steps(a)):
-            return False
-        by = (1.0 if not points else 0.01) if series.unit == "rate" else factor(b.span, series.unit)
-        if by is None:
-            return False
-        stepped = changes.step_series(series, 1 / by)
-        found = levels.ranged(stepped, a.span.interval(), b.span.interval())
-        if found is None:
-            return False
-        for work, index in zip((a, b), found, strict=True):
-            text = f"step into period {index + 2} is {show(stepped.values[index] or 0.0)}"
-            kind = "money" if work.span.unit == "money" else "point change"
-            work.settle("supported", kind, text)
-        return True
-
-    def _half_range(self, a: Work, b: Work, series: Series, by: float) -> None:
-        """Read "Between A and B" where only one end is that of the series: the other is wrong."""
-        known = sorted(v for v in series.values if v is not None)
-        low, high = scaled(a.span, by), scaled(b.span, by)
-        if inside(known[0], low) and not inside(known[-1], high):
-            b.settle("contradicted", "level", f"the highest value is {show(known[-1])}")
-        elif inside(known[-1], high) and not inside(known[0], low):
-            a.settle("contradicted", "level", f"the lowest value is {show(known[0])}")
-
-    def _is_level(self, work: Work, operand: Operand, by: float) -> None:
+    def is_level(self, work: Work, operand: Operand, by: float) -> None:
+        """Write a number down as a level, an operand for what follows in the sentence."""
         printed = work.span.value * by * (work.span.sign or 1)
         operand = Operand(operand.value, printed, operand.time, operand.series, operand.note)
         work.operand = operand
@@ -521,7 +307,7 @@ class Judge:
                 continue
             operand = levels.find(self, work, series, scaled(span, by))
             if operand:
-                self._is_level(work, operand, by)
+                self.is_level(work, operand, by)
                 return
         self.literal(work)
 
@@ -546,7 +332,7 @@ class Judge:
             wide = (0.9 * exact[0], 1.1 * exact[1])
             operand = levels.first_inside(levels.points(main, (known[0], known[-1])), wide)
         if operand:
-            self._is_level(work, operand, by)
+            self.is_level(work, operand, by)
         return operand is not None
 
     def factor(self, span: Span, series: Series) -> float | None:
@@ -749,10 +535,3 @@ class Judge:
         if unit:
             return "duration"
         return "level" if work.span.decimals else "count"
-
-
-def same(a: Span, b: Span) -> bool:
-    """Whether two numbers are the same number in the same unit, hedges allowed for."""
-    if a.unit != b.unit and not (a.unit in ("pp", "points") and b.unit in ("pp", "points")):
-        return False
-    return abs(a.value - b.value) <= 1e-9 * max(1.0, abs(a.value))

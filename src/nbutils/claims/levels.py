@@ -86,6 +86,13 @@ def factor(span: Span, unit: str) -> float | None:
     return 1.0 if own in ("", "points", "money") else None
 
 
+def same(a: Span, b: Span) -> bool:
+    """Whether two numbers are the same number in the same unit, hedges allowed for."""
+    if a.unit != b.unit and not (a.unit in ("pp", "points") and b.unit in ("pp", "points")):
+        return False
+    return abs(a.value - b.value) <= 1e-9 * max(1.0, abs(a.value))
+
+
 def scaled(span: Span, by: float) -> tuple[float, float]:
     """The interval of a number in a series' unit."""
     low, high = span.interval()
