@@ -34,23 +34,22 @@ def read_reviews(path: Path) -> list[dict[str, Any]]:
     return read_jsonl(path, ["id", "reviewer", "decision"]) if path.is_file() else []
 
 
-def from_parents(
-    candidates: Sequence[Example], parents: Mapping[str, str]
+def by_parent(
+    candidates: Sequence[Example], sides: Mapping[str, str]
 ) -> tuple[list[Example], list[Example]]:
-    """Divide candidates by whether they were generated from a training example.
+    """Divide candidates by whether their parent is kept for validation.
 
     Parameters
     ----------
     candidates : sequence of Example
         ``meta["seed_id"]`` names the parent.
-    parents : mapping
+    sides : mapping
         Id of each curated example to its side, ``"train"`` or ``"val"``.
 
     Returns
     -------
     tuple of list of Example
-        Those whose parent is on the training side, and the others: a child of a validation
-        example, or of a report that was screened out, would carry it over to the other side.
+        The usable ones, and the children of validation examples, which would carry them over.
 
     Raises
     ------
@@ -65,8 +64,8 @@ def from_parents(
                 f"candidate {candidate.id} has no 'seed_id'; expected the id of the report it was "
                 f"made from: add it or remove the candidate."
             )
-        side = parents.get(candidate.meta["seed_id"])
-        (usable if side == "train" else left).append(candidate)
+        side = sides.get(candidate.meta["seed_id"])
+        (left if side == "val" else usable).append(candidate)
     return usable, left
 
 

@@ -332,7 +332,7 @@ def curate(
         elif not verdicts[example.id]["keep"]:
             reasons = ", ".join(verdicts[example.id]["reasons"])
             dropped.append((example.id, "screen", f"report rejected: {reasons}"))
-        elif fault := first_fault(example):
+        elif fault := first_fault(example, strict=False):
             dropped.append((example.id, "gate", ": ".join(fault)))
         else:
             kept.append(example)

@@ -14,7 +14,6 @@ from nbutils.examples import URGENCIES, CaseError, Example, messages, parse_answ
 from nbutils.gates import MAX_WORDS
 from nbutils.models import Completion, Model
 
-_WRONG = ("contradicted", "unsupported", "unit_confusion")
 _HEADS = re.compile(r"^[ \t*#]*(Analysis|Recommended action|Urgency)[ \t*]*:", re.I | re.M)
 
 
@@ -98,7 +97,7 @@ def score(example: Example, completion: Completion) -> dict[str, Any]:
     checks = check_format(completion.text)
     verdict = claims.verify(example.input, completion.text)
     kinds = [c.verdict for c in verdict.claims]
-    wrong = sum(kinds.count(v) for v in _WRONG)
+    wrong = sum(kinds.count(v) for v in claims.WRONG)
     accepted = example.meta.get("expect", {}).get("urgency", [])
     return {
         "id": example.id,

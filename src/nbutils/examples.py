@@ -241,7 +241,10 @@ def to_jsonl(rows: Iterable[dict[str, Any]]) -> str:
 
 # --------------------------------------------------------------------------- the case
 
-_LABEL = re.compile(r"^\s*(" + "|".join(FIELDS) + r")\s*:[ \t]*", re.IGNORECASE | re.MULTILINE)
+# blanks only within the line: \s would also run over line ends, in quadratic time on empty ones
+_LABEL = re.compile(
+    r"^[ \t]*(" + "|".join(FIELDS) + r")[ \t]*:[ \t]*", re.IGNORECASE | re.MULTILINE
+)
 _NUMBER = r"[-+\u2212\u2013]?[$€£]?\s?[-+\u2212]?(?:\d[\d,\u00a0\u202f]*\.?\d*|\.\d+)"
 _ITEM = re.compile(
     rf"^(?P<number>{_NUMBER})\s*(?P<scale>[kKmM](?![A-Za-z])|bn)?\s*"
@@ -250,8 +253,13 @@ _ITEM = re.compile(
 _MISSING = {"null", "none", "n/a", "na", "nan", "-", "–", "—", "?", "missing", ""}
 _SCALE = {"k": 1e3, "m": 1e6, "bn": 1e9}
 _CURRENCY = re.compile(r"[$€£]")
-_MONEY = re.compile(r"[$€£]|\bin (?:us )?(?:dollars|euros|usd|gbp|eur)\b|\b(?:mrr|arr|arpu|cac)\b")
+_MONEY = re.compile(r"[$€£]|\b(?:dollars|euros|usd|gbp|eur)\b|\b(?:mrr|arr|arpu|cac)\b")
+_SYMBOL = re.compile(r"[$€£]|\b(?:usd|dollars|gbp|eur|euros)\b")
 _SCORE = re.compile(r"\bscore|\bnps\b|promoters|\brating|\bindex\b|\bper 100\b|\bratio\b")
+_PERIOD_NAME = r"(days?|d|weeks?|wks?|w|months?|mths?|mos?|m|quarters?|qtrs?|q|years?|yrs?)\b"
+_PERIOD = re.compile(r"\b" + _PERIOD_NAME, re.IGNORECASE)
+_LAST = re.compile(r"\(?\s*(?:last\s+)?(\d+)\s*" + _PERIOD_NAME, re.IGNORECASE)
+_PERIOD_OF = {name[0]: name for name in PERIODS}
 _THOUSANDS = re.compile(r"\bthousands?\b|[$€£]k\b|\bin k\b", re.IGNORECASE)
 
 
@@ -367,15 +375,13 @@ def _item(position: int, token: str) -> tuple[float | None, str]:
 
 
 def _period(bracket: str) -> tuple[int | None, str, str]:
-    match = re.search(r"(?:(\d+)\s+)?(day|week|month|quarter|year)s?\b", bracket, re.IGNORECASE)
     inner = bracket.strip().removeprefix("(").removesuffix(")")
+    match = _PERIOD.search(bracket)
     if not match:
         return None, "", inner
-    stated = re.match(
-        r"\(?\s*last\s+(\d+)\s+(day|week|month|quarter|year)s?\b", bracket, re.IGNORECASE
-    )
+    stated = _LAST.match(bracket)
     count = int(stated.group(1)) if stated else None
-    period = (stated.group(2) if stated else match.group(2)).lower()
+    period = _PERIOD_OF[(stated.group(2) if stated else match.group(1)).lower()[0]]
     return count, period, inner[stated.end() - 1 :].strip(" ,;)") if stated else inner
 
 
@@ -405,10 +411,12 @@ def _unit(
     if max(map(abs, known)) <= top and fractional and not re.search(r"\bratio\b", about):
         return "rate", ""
     money = _MONEY.search(about)
-    if money and not re.search(r"\b(?:ratio|share|rate|retention|divided|months|payback)\b", about):
-        codes = {"usd": "$", "dollars": "$", "gbp": "£", "eur": "€", "euros": "€"}
-        found = money.group().split()[-1]
-        return "money", codes.get(found, found if found in "$€£" else "")
+    if money and not re.search(
+        r"\b(?:ratio|share|rate|retention|divided|payback|months of)\b", about
+    ):
+        symbol = _SYMBOL.search(about)
+        found = symbol.group() if symbol else ""
+        return "money", {"u": "$", "d": "$", "g": "£", "e": "€"}.get(found[:1], found)
     if re.search(r"\bin percent\b|^[^(]*\(%|\bin %", about):
         return "percent", ""
     for word in ("days", "hours"):

@@ -6,12 +6,20 @@ from nbutils import claims
 from nbutils.examples import CaseError, Example, parse_answer, parse_case
 
 MAX_WORDS = 230
-# what the case refutes; what it merely does not hold is left to the reviewers to judge
-WRONG = ("contradicted", "unit_confusion")
+REFUTED = ("contradicted", "unit_confusion")
 
 
-def first_fault(example: Example) -> tuple[str, str] | None:
+def first_fault(example: Example, *, strict: bool = True) -> tuple[str, str] | None:
     """The first reason why an example cannot be trained on.
+
+    Parameters
+    ----------
+    example : Example
+        Case and answer.
+    strict : bool
+        Whether a number that the case does not yield is a fault too, and not only one that it
+        refutes. Analysts combine numbers over more steps than the verifier follows: a strict gate
+        turns away more than half of their sound answers, and about a fifth of a teacher's.
 
     Returns
     -------
@@ -30,5 +38,6 @@ def first_fault(example: Example) -> tuple[str, str] | None:
     if words > MAX_WORDS:
         return "length", f"{words} words, at most {MAX_WORDS}"
     found = claims.verify(example.input, example.output).claims
-    wrong = next((c for c in found if c.verdict in WRONG), None)
+    faults = claims.WRONG if strict else REFUTED
+    wrong = next((c for c in found if c.verdict in faults), None)
     return ("numbers", f"'{wrong.text}': {wrong.derivation}") if wrong else None

@@ -10,6 +10,7 @@ import pytest
 
 from nbutils import augmentation, curation, evaluation, facts
 from nbutils.examples import DataFileError, Example, read_examples, target
+from nbutils.gates import first_fault
 from nbutils.models import Completion
 
 DATA = Path(__file__).parents[2] / "data" / "growth"
@@ -88,8 +89,11 @@ def test_the_screen_is_scored_against_labels() -> None:
 
 
 def test_only_verified_pairs_of_kept_reports_are_curated() -> None:
-    formatted = read_examples(DATA / "formatted.jsonl", id_field="report_id")[:4]
-    wrong = replace(formatted[0], output=formatted[0].output.replace("(17%)", "(71%)"))
+    formatted = read_examples(DATA / "formatted.jsonl", id_field="report_id")
+    formatted = [e for e in formatted if first_fault(e, strict=False) is None][:4]
+    wrong = replace(
+        formatted[0], output=formatted[0].output.replace("Analysis:", "Analysis: It fell by 71%.")
+    )
     verdicts = pd.DataFrame(
         {
             "id": [e.id for e in formatted[:3]] + ["r999"],
@@ -165,13 +169,13 @@ def test_bad_decisions_are_refused(row: dict[str, str], said: str) -> None:
         augmentation.decide([row], [])
 
 
-def test_only_children_of_training_examples_go_on(candidates: list[Example]) -> None:
+def test_children_of_validation_examples_are_left_out(candidates: list[Example]) -> None:
     a, b, c = candidates[:3]
     sides = {a.meta["seed_id"]: "train", b.meta["seed_id"]: "val"}
-    usable, left = augmentation.from_parents([a, b, c], sides)
-    assert ([e.id for e in usable], [e.id for e in left]) == ([a.id], [b.id, c.id])
+    usable, left = augmentation.by_parent([a, b, c], sides)
+    assert ([e.id for e in usable], [e.id for e in left]) == ([a.id, c.id], [b.id])
     with pytest.raises(DataFileError, match="no 'seed_id'"):
-        augmentation.from_parents([replace(a, meta={})], sides)
+        augmentation.by_parent([replace(a, meta={})], sides)
 
 
 def test_gates_catch_what_code_can_see(candidates: list[Example]) -> None:

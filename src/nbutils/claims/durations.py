@@ -114,7 +114,7 @@ def duration(judge: Judge, work: Work) -> bool:
     if not case or not source.main:
         return False
     steps = span.unit in ("", "x") and _counts_steps(work)
-    if span.unit != case.period and not steps:
+    if not steps and (not case.period or span.unit != case.period):
         return _other_unit(judge, work)
     whole = span.value == int(span.value)
     if whole and int(span.value) in lengths(judge, work):
