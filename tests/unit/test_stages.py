@@ -91,9 +91,7 @@ def test_the_screen_is_scored_against_labels() -> None:
 def test_only_verified_pairs_of_kept_reports_are_curated() -> None:
     formatted = read_examples(DATA / "formatted.jsonl", id_field="report_id")
     formatted = [e for e in formatted if first_fault(e, strict=False) is None][:4]
-    wrong = replace(
-        formatted[0], output=formatted[0].output.replace("Analysis:", "Analysis: It fell by 71%.")
-    )
+    wrong = replace(formatted[0], output=formatted[0].output.replace("Urgency:", "So:"))
     verdicts = pd.DataFrame(
         {
             "id": [e.id for e in formatted[:3]] + ["r999"],
@@ -105,7 +103,7 @@ def test_only_verified_pairs_of_kept_reports_are_curated() -> None:
     assert [e.id for e in kept] == [formatted[1].id]
     by_id = dropped.set_index("id")
     assert by_id.loc[wrong.id, "step"] == "gate"
-    assert "71%" in by_id.loc[wrong.id, "reason"]
+    assert by_id.loc[wrong.id, "reason"] == "format: no urgency in the answer"
     assert by_id.loc[formatted[2].id, "reason"] == "report rejected: vague"
     assert by_id.loc["r999", "step"] == "format"
 
