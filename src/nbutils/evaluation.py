@@ -14,6 +14,7 @@ from nbutils.examples import URGENCIES, CaseError, Example, messages, parse_answ
 from nbutils.gates import MAX_WORDS
 from nbutils.models import Completion, Model
 
+_SYSTEMS = {"base": "the untuned base", "prompted": "the base with its best prompt"}
 _HEADS = re.compile(r"^[ \t*#]*(Analysis|Recommended action|Urgency)[ \t*]*:", re.I | re.M)
 
 
@@ -324,10 +325,11 @@ def gate(
         checks.append(
             {
                 "metric": metric,
-                "requirement": f"at least {least:.2f}, and shown to be better than {baseline}",
+                "requirement": f"at least {least:.2f}, and shown to be better than "
+                f"{_SYSTEMS[baseline]}",
                 "passed": bool(reached and pair["outcome"] == "better"),
-                "reason": f"{_share(own['value'])} on {own['n']} cases; against {baseline}: "
-                f"{pair['outcome']}",
+                "reason": f"{_share(own['value'])} on {own['n']} cases; against "
+                f"{_SYSTEMS[baseline]}: {pair['outcome']}",
             }
         )
     failed = [str(c["metric"]) for c in checks if not c["passed"]]
@@ -338,7 +340,7 @@ def _verdict(checks: list[dict[str, Any]], failed: list[str], baseline: str) -> 
     names = {m.name: m.label.lower() for m in MEASURES}
     if not failed:
         what = " and ".join(names[c["metric"]] for c in checks)
-        return f"The fine-tuned model is better than {baseline} on: {what}."
+        return f"The fine-tuned model is better than {_SYSTEMS[baseline]} on: {what}."
     return (
         f"Not shown: the fine-tuned model does not pass on {', '.join(names[f] for f in failed)}."
     )
@@ -449,12 +451,23 @@ def scores(
         "comparisons": _rows(compared),
         "examples": examples,
         "does_not_show": [
+            *_constant_urgency(cases),
             "Whether the recommended actions are good ones: no person has rated them.",
             f"How the model does on cases unlike these {len(cases)}, or on another company's.",
             "What training again with another seed would give: one adapter was trained.",
             "How a larger base model would do, tuned or prompted.",
         ],
     }
+
+
+def _constant_urgency(cases: Sequence[Example]) -> list[str]:
+    """The constant answer as a reference: what always writing the same urgency would reach."""
+    accepted = [c.meta.get("expect", {}).get("urgency", []) for c in cases]
+    if not any(accepted):
+        return []
+    level = max(URGENCIES, key=lambda u: sum(u in a for a in accepted))
+    share = sum(level in a for a in accepted) / len(accepted)
+    return [f"That urgency was judged: always writing '{level}' would be accepted in {share:.0%}."]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

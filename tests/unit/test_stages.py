@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nbutils import augmentation, curation, evaluation, facts
-from nbutils.examples import DataFileError, Example, read_examples, target
+from nbutils.examples import URGENCIES, DataFileError, Example, read_examples, target
 from nbutils.gates import first_fault
 from nbutils.models import Completion
 
@@ -259,6 +259,9 @@ def test_systems_are_compared_case_by_case() -> None:
     failed = evaluation.gate(summary, compared, thresholds={"faithful": 1.1}, **asked)
     assert not failed["passed"]
     assert failed["verdict"].startswith("Not shown")
+    content = evaluation.scores("brief", "1 example", summary, compared, [], cases)
+    constant = max(sum(u in c.meta["expect"]["urgency"] for c in cases) for u in URGENCIES)
+    assert f"accepted in {constant / 20:.0%}" in content["does_not_show"][0]
     kinds = [e["kind"] for e in evaluation.pick_examples(scored["tuned"], cases, "tuned")]
     assert kinds == ["typical", "best", "worst"]
 
