@@ -63,7 +63,7 @@ def test_a_killed_run_goes_on_where_it_was(artifacts: Path) -> None:
 
 def test_every_stage_left_its_files_and_page(artifacts: Path) -> None:
     record = read(artifacts, "run.json")
-    assert (record["status"], record["profile"]) == ("finished", "smoke")
+    assert (record["status"], record["profile"]) == ("done", "smoke")
     for stage in ("01", "02", "03", "04"):
         assert read(artifacts, f"{stage}.json")["outputs"]
     for page in ("index", "01_curation", "02_augmentation", "03_training", "04_evaluation"):
@@ -123,7 +123,12 @@ def test_a_notebook_runs_by_hand_from_its_own_folder(artifacts: Path) -> None:
     assert read(artifacts, "run.json")["stages"]["02"]["status"] == "done by hand"
 
 
-def test_a_missing_input_names_the_notebook_to_run_first(tmp_path: Path) -> None:
+def test_a_missing_input_names_what_to_run_first(tmp_path: Path) -> None:
+    nothing = nbutils(tmp_path, "run", "--profile", "smoke", "--only", "03")
+    assert nothing.returncode == 2
+    assert "`nbutils run --profile smoke --run smoke` first" in nothing.stderr
+    assert not (tmp_path / "runs").exists()
+    assert nbutils(tmp_path, "run", "--profile", "smoke", "--only", "01").returncode == 0
     failed = nbutils(tmp_path, "run", "--profile", "smoke", "--only", "03")
-    assert failed.returncode != 0
-    assert "01_curation" in failed.stdout + failed.stderr
+    assert failed.returncode == 1
+    assert "run 02_augmentation first" in failed.stdout + failed.stderr

@@ -111,9 +111,15 @@ _FUNCTION = frozenset(
 _GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")
 _MORE_LIKELY = re.compile(r"^ (?:more|less|below|above|behind|ahead|apart)\b")
+_MORE = frozenset(["more", "less", "fewer", "extra", "additional", "other", "further"])
 _IS = re.compile(r"\b(?:is|was|were)\b")
 # a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
 CROWDED = 60
+
+
+def _counts_things(span: Span) -> bool:
+    """Whether a bare number counts what the next words name: "6 more sign-ups"."""
+    return span.noun in _MORE and bool(span.noun2) and span.noun2 not in _FUNCTION
 
 
 @dataclass(slots=True)
@@ -456,6 +462,7 @@ class Judge:
                 and unit in ("rate", "percent")
                 and span.decimals < 2
                 and (self.says_change(work) or span.noun in _FUNCTION or not span.noun)
+                and not _counts_things(span)
             )
             return bare and changes.judge_change(self, work, "point change", in_points)
         return False
