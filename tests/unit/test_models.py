@@ -34,6 +34,25 @@ def test_batches_and_shared_prefix_do_not_change_the_answers(
     assert len({c.text for c in together}) > 1
 
 
+def test_grouped_decoding_gives_the_logits_of_the_usual_attention(
+    tiny: models.LocalModel, tiny_base: str, candidates: list[Example]
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    usual = AutoModelForCausalLM.from_pretrained(tiny_base).eval()
+    assert usual.config._attn_implementation != tiny.model.config._attn_implementation
+    rows = [models.encode(tiny.tokenizer, messages(e)) for e in candidates[:3]]
+    ids, mask = local._pad_after_prefix(rows, 0, 0)
+    assert not mask.all()
+    with torch.inference_mode():
+        found = []
+        for model in (usual, tiny.model):
+            cache = model(ids[:, :-1], attention_mask=mask[:, :-1]).past_key_values
+            step = model(ids[:, -1:], attention_mask=mask, past_key_values=cache)
+            found.append(step.logits)
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
+
+
 def test_limits_and_stops_are_told(tiny: models.LocalModel) -> None:
     asked = [[{"role": "user", "content": "hello"}]]
     cut = tiny.generate(asked, 5)[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .answers import Completion, Messages, ModelError, Progress
+from .attention import use_grouped
 from .base import (
     DEFAULT_BASE,
     base_path,
@@ -64,6 +65,8 @@ class LocalModel:
 
             model = PeftModel.from_pretrained(model, str(adapter))
             name = f"{base}+{Path(adapter).name}"
+        if not on_gpu:
+            use_grouped(model)
         return cls(model, tokenizer, name)
 
     def generate(
