@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .answers import Completion, Messages, ModelError, Progress
-from .attention import use_grouped
+from .attention import growing_cache, use_grouped
 from .base import (
     DEFAULT_BASE,
     base_path,
@@ -101,7 +101,6 @@ class LocalModel:
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else end[0]
         ids, mask = _pad_after_prefix(rows, prefix, pad)
         device = self.model.device
-        extra = {"past_key_values": self._prefix_cache(rows[0][:prefix], len(rows))}
         with torch.inference_mode():
             out = self.model.generate(
                 input_ids=ids.to(device),
@@ -110,7 +109,7 @@ class LocalModel:
                 do_sample=False,
                 eos_token_id=end,
                 pad_token_id=pad,
-                **(extra if prefix else {}),
+                past_key_values=self._cache(rows[0][:prefix], len(rows)),
             )
         new = out[:, ids.shape[1] :].tolist()
         seconds = (time.perf_counter() - begun) / len(rows)
@@ -133,18 +132,18 @@ class LocalModel:
         ids = known if isinstance(known, list) else [known]
         return sorted({i for i in [*ids, self.tokenizer.eos_token_id] if i is not None})
 
-    def _prefix_cache(self, prefix: list[int], rows: int) -> Any:
-        """Keys and values of the shared prefix, repeated for every row of a batch."""
+    def _cache(self, prefix: list[int], rows: int) -> Any:
+        """A cache with keys and values of the shared prefix, if any, for every row of a batch."""
         import torch
-        from transformers import DynamicCache
 
-        if not prefix:
-            return None
-        cache = DynamicCache(config=self.model.config)
-        with torch.inference_mode():
-            tokens = torch.tensor([prefix], device=self.model.device)
-            self.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache.batch_repeat_interleave(rows)
+        cache = growing_cache(self.model.config)
+        if prefix:
+            with torch.inference_mode():
+                tokens = torch.tensor([prefix], device=self.model.device)
+                self.model(
+                    input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1
+                )
+            cache.batch_repeat_interleave(rows)
         return cache
 
 
