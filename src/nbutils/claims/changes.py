@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|rate of)\b")
 _GAP = re.compile(
-    r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than)\b"
+    r"\b(?:gap|apart|differen\w+|between|lead|ahead|behind|against|spread|both|than|minus|above|below)\b"
 )
 _STEPS = re.compile(
     r"\b(?:each|every|steps?|monthly|weekly|daily|quarterly|latest|of the last|a month|"
@@ -36,16 +36,45 @@ _AGAINST = re.compile(
     r"surplus|over "
     r"the|over its|missing|lead|behind|ahead)\b"
 )
+# "the loss grows by 0.7 points" falls
+_LOSS_MOVES = re.compile(
+    r"\b(?:loss|losses|gap|shortfall|deficit|decline|difference|lead|excess|drop|surplus)\b"
+    r"[^.;]{0,24}\b(?:gr[eo]w\w*|wid\w+|ris\w+|rose|increas\w+|shr[aiu]nk\w*|narrow\w*|fell|"
+    r"fall\w*|clos\w+|slow\w*)\b"
+)
+# "while the weekend averages 12 points lower" compares groups, not times
+_GROUPS = re.compile(r"\b(?:while|whereas|against|others?|rest|weekends?|weekdays?)\b")
+_THAN_BEFORE = re.compile(r"^[ ,)(]*(?:lower|higher|less|more|fewer|shorter|longer)\b")
 _COMPARES = re.compile(r"^[^.;]{0,30}?\b(?:than|above|below|short of|apart|behind|ahead)\b")
+_MOVE_NOUN = (
+    r"loss|drop|fall|gain|rise|increase|decrease|decline|difference|change|move|lift|jump|improvement"
+)
+_APPOSED = re.compile(
+    rf"^(?: in [a-z]+ ?\d*| over [a-z0-9 ]+?)?[,:;]? ?(?:\(|(?:which |that |this )?(?:is|was|makes|"
+    rf"means) |(?:[\d.,]+(?:%| points?| pp) )?(?:or |\()|an? (?:total |full )?(?:{_MOVE_NOUN}) of |"
+    rf"up |down |plus |minus |by )*(?:about |roughly |some )?[~+\u2212-]?$"
+)
+_ELSEWHERE = re.compile(
+    r"^(?: \w+)?,? (?:above|below|than|short|ahead|behind|of (?:which|the|it|that)|higher than|"
+    r"lower than|less than|more than|from|a |per |each )"
+)
+_BEFORE_MOVE = re.compile(r"^(?: in [a-z]+ ?\d*)?,? ?(?:from )?$")
 # a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
 CHANCE = 0.12
+_EVERY = re.compile(r"\b(?:each|every)\b")
+_TOGETHER = re.compile(
+    r"\b(?:each other|one another|within|differ\w*|wander\w*|var(?:y|ied|ies)|moved by)\b"
+)
 ZERO = Operand(0.0, 0.0, None, None, "nothing")
 
 
 def strong(judge: Judge, work: Work) -> list[Pair]:
     """Pairs that the sentence itself names."""
     if "strong" not in work.memo:
-        found = pairs.explicit(work.sentence, work.span.start)
+        told = [o for at, o in work.sentence.levels if at < work.span.start]
+        means = [o for o in told if o.note.startswith("mean")][-2:]
+        found = [pairs.ordered(*means, "the two means named")] if len(means) == 2 else []
+        found += pairs.explicit(work.sentence, work.span.start)
         work.memo["strong"] = found + list(pairs.labelled(work.sentence, judge.source))
     return work.memo["strong"]
 
@@ -84,12 +113,19 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
     if "hal" in sentence.low or "differ" in sentence.low:
         found += pairs.halves(source)
     if pairs.says_range(sentence.low):
-        found += pairs.extremes(source)
+        found += pairs.extremes(source, range_only=not pairs.says_extreme(sentence.low))
     if pairs.says_step(sentence.low):
         found += pairs.steps(source)[:1]
     if _STEPS.search(sentence.low) and source.main:
         stepped = pairs.steps(source)
+        if _EVERY.search(sentence.low):
+            inner = [range(low, high) for low, high in sentence.windows if high - low > 1]
+            found += [p for p in stepped if any(p.b.time in window for window in inner)]
         found += stepped[-1:] + [p for p in stepped if p.b.time == source.n - 1]
+    if _TOGETHER.search(sentence.low):
+        edges = [*sentence.windows, *((k, source.n) for k in source.splits), (0, source.n)]
+        found += [p for low, high in edges[:6] for p in pairs.range_of(source, low, high)]
+    found += pairs.beside_splits(sentence, source)
     if "year" in sentence.low:
         found += pairs.years(source)[:4]
     own = work.sentence.words - (source.main.words if source.main else frozenset())
@@ -177,7 +213,17 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     sign = _strict_sign(work)
     wrong: tuple[Pair, float] | None = None
     said = work.span.unit in ("pp", "points", "%") or judge.says_change(work)
-    said = said or not judge.level_context(work)
+    said = said or not judge.level_context(work) or per_period(work.sentence, work.span.end)
+    tied = apposed(judge, work)
+    if tied:
+        for value in values(tied, work, by):
+            if inside(abs(value), wanted) and not (sign and value * sign < 0):
+                return _support(judge, work, kind, tied, value, by)
+        value = next(values(tied, work, by), None)
+        slip = not by and _in_points(judge, tied, wanted)
+        if value is not None and not slip and not work.span.hedge:
+            text = f"expected: {explain(tied, value, by, work)}"
+            return work.settle("contradicted", kind, text)
     named = strong(judge, work)
     bound = [*named, *medium(judge, work)]
     sure = len(named) + len(judge.used)
@@ -200,6 +246,28 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     if work.span.hedge == "at most":
         return work.settle("unchecked", kind, "a bound, not a value")
     return False
+
+
+def _in_points(judge: Judge, pair: Pair, wanted: tuple[float, float]) -> bool:
+    """Whether a percent is the difference of a pair in points."""
+    unit = judge.source.case.unit if judge.source.case else ""
+    by = {"rate": 100.0, "percent": 1.0}.get(unit)
+    return by is not None and inside(abs(pair.diff) * by, wanted)
+
+
+def apposed(judge: Judge, work: Work) -> Pair | None:
+    """The move that a change stands right beside: "from 0.42 to 0.31, down 11 points (26%)"."""
+    start = work.span.start
+    for begin, end, pair in judge.moves:
+        if end <= start <= end + 60 and end <= work.sentence.end:
+            gap = judge.output[end:start].lower()
+            after = work.sentence.low[work.span.end - work.sentence.start :][:24]
+            if _APPOSED.match(gap) and not _ELSEWHERE.match(after):
+                return pair
+        elif work.span.end <= begin <= work.span.end + 20:
+            if _BEFORE_MOVE.match(judge.output[work.span.end : begin].lower()):
+                return pair
+    return None
 
 
 def _support(judge: Judge, work: Work, kind: str, pair: Pair, value: float, by: float) -> bool:
@@ -236,7 +304,7 @@ def values(pair: Pair, work: Work, by: float) -> Iterator[float]:
             yield (b - a) * by
         elif a:
             yield (b - a) / abs(a) * 100
-        if not by and b and pair.a.time is None and pair.b.time is None:
+        if not by and b and (pair.a.series is not pair.b.series or pair.a.time is None):
             yield (a - b) / abs(b) * 100
     if pair.span > 1 and by and paced(work):
         yield pair.diff * by / pair.span
@@ -278,7 +346,12 @@ def _strict_sign(work: Work) -> int:
     s = work.sentence
     if _COMPARES.search(s.low[work.span.end - s.start :][:60]) or _PACE_OF.search(s.low):
         return 0
-    return direction(s, work.span.start, work.span.end, strong=True)
+    if _LOSS_MOVES.search(s.low):
+        return 0
+    sign = direction(s, work.span.start, work.span.end, strong=True)
+    if sign and _GROUPS.search(s.low) and _THAN_BEFORE.match(s.low[work.span.end - s.start :][:24]):
+        return 0
+    return sign
 
 
 def confusion(judge: Judge, work: Work, by: float) -> bool:

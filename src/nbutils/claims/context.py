@@ -9,7 +9,7 @@ from typing import Any
 
 from nbutils.claims import masks
 from nbutils.claims.grammar import lowered
-from nbutils.claims.source import MONTH_NAME, QUARTER, Operand, Source, stems
+from nbutils.claims.source import Operand, Source, named_periods, stems
 
 _SECTION = re.compile(
     r"^[ \t>#*_]*(analysis|summary|recommended actions?|recommendations?|action|"
@@ -28,9 +28,9 @@ _DOWN = (
     r"slipp\w+|slip|shr[aiu]nk\w*|sank|sunk|plung\w+|tumbl\w+|los[st]|loses?|losing|loss|below|"
     r"minus|fewer|less|narrow\w*|shorter|shorten\w*|reduc\w+|dip\w*|cut|under|beneath|downward"
 )
-_DIRECTION = re.compile(rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b", re.IGNORECASE)
+_DIRECTION = re.compile(rf"(?<![-\w])(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b", re.IGNORECASE)
 _STRONG = re.compile(
-    r"\b(?:(?P<up>rose|risen|rises|rising|increased?|increases|climb(?:ed|s)?|grew|grown|grows|"
+    r"(?<![-\w])(?:(?P<up>rose|risen|rises|rising|increased?|increases|climb(?:ed|s)?|grew|grown|grows|"
     r"jump(?:ed|s)?|surged|up|higher|rise)|"
     r"(?P<down>fell|fallen|falls|falling|fall|declin(?:ed|es|e)|decreas(?:ed|es|e)|drop(?:ped|s)?|"
     r"down|lower|slid|slipped|shrank|sank|plunged|tumbled|dipped))\b",
@@ -59,7 +59,7 @@ _ORDINALS = [
 _ORDINAL = re.compile(
     rf"\b({'|'.join(_ORDINALS[1:])}) (?:day|week|month|quarter|year|cohort|period|value)\b"
 )
-_EACH = re.compile(r"^[^.;]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quarter|year)\b")
+_EACH = re.compile(r"^[^.;,]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quarter|year)\b")
 
 
 MAX_SENTENCE = 1200
@@ -145,11 +145,13 @@ def _periods(sentence: Sentence, marks: list[masks.Label], source: Source) -> No
 def _name_windows(sentence: Sentence, source: Source) -> None:
     """Periods told by month or quarter, "January to April" as a window."""
     previous: tuple[int, int, int] | None = None
-    for name, start, end in _named(sentence.text):
-        i = source.names.get(name, source.names.get(name.split()[0], -1))
-        if i < 0:
+    for name, start, end in named_periods(sentence.text):
+        places = source.periods_named(name)
+        for i in places:
+            _add(sentence, sentence.start + start, sentence.start + end, i, i + 1)
+        if not places:
             continue
-        _add(sentence, sentence.start + start, sentence.start + end, i, i + 1)
+        i = places[-1]
         if previous and previous[0] < i:
             gap = sentence.low[previous[2] : start].strip()
             joined = gap in ("to", "-", "\u2013", "through", "until")
@@ -157,13 +159,6 @@ def _name_windows(sentence: Sentence, source: Source) -> None:
                 at = sentence.start + previous[1]
                 _add(sentence, at, sentence.start + end, previous[0], i + 1)
         previous = i, start, end
-
-
-def _named(text: str) -> list[tuple[str, int, int]]:
-    found = [(m[1].lower(), m.start(), m.end()) for m in MONTH_NAME.finditer(text)]
-    for m in QUARTER.finditer(text):
-        found.append((f"q{m[1]}" + (f" {m[2]}" if m[2] else ""), m.start(), m.end()))
-    return found
 
 
 def _add(sentence: Sentence, start: int, end: int, low: int, high: int) -> None:
@@ -174,6 +169,8 @@ def _add(sentence: Sentence, start: int, end: int, low: int, high: int) -> None:
 def _first_last(sentence: Sentence, match: re.Match[str], count: int) -> None:
     which = match["which"] or match["which2"]
     word = match["count"] or match["count2"] or ""
+    if not word and (which == "earlier" or (match["noun"] or "").endswith("s")):
+        return
     size = masks.whole_number(word) if word else 1
     if not 0 < size <= count:
         return

@@ -21,7 +21,7 @@ _RUN_AFTER = re.compile(
     r"on record|in the series)\b"
 )
 _RUN_BEFORE = re.compile(
-    r"\b(?:for|over|across|all|lasted|spans?|covers?|during|throughout|through)"
+    r"\b(?:over|across|lasted|spans?|covers?|during|throughout|through|past|last)"
     r"(?: the| all| only| just| about| some| now| nearly| over)* $"
 )
 _STEPS = re.compile(
@@ -128,7 +128,7 @@ def duration(judge: Judge, work: Work) -> bool:
         return False
     if re.search(r"\d-[a-z]", span.text):
         return work.settle("unchecked", "duration", "part of a name")
-    if span.value > source.n or _RUN_AFTER.match(after) or _RUN_BEFORE.search(before):
+    if _RUN_AFTER.match(after) or _RUN_BEFORE.search(before):
         return work.settle(
             "contradicted",
             "duration",
@@ -152,10 +152,14 @@ def _other_unit(judge: Judge, work: Work) -> bool:
         return False
     if re.search(rf"(?<!\d){span.value:g}{span.unit[0]}\b", case.regression):
         return work.settle("supported", "duration", "part of the regression's outcome")
-    if span.unit in _DAYS:
-        for length in sorted(lengths(judge, work)):
+    if span.unit in _DAYS and case.unit not in ("days", "hours"):
+        source = judge.source
+        for length in sorted({source.n, source.n - 1, *source.splits} - {0}):
             days = length * _DAYS[case.period]
-            if abs(days - span.value * _DAYS[span.unit]) <= 0.05 * days:
+            if abs(days - span.value * _DAYS[span.unit]) <= 0.02 * days:
                 text = f"{length} {case.period}s"
                 return work.settle("supported", "duration", f"{text} are {span.text}")
+        before = judge.context(work)[0]
+        if not _RUN_BEFORE.search(before) and span.unit != case.period:
+            return work.settle("unchecked", "duration", "another unit than the series")
     return False

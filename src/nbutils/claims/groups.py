@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from nbutils.claims.changes import show
 from nbutils.claims.context import Sentence
 from nbutils.claims.grammar import lowered
 from nbutils.claims.levels import factor, inside, same, scaled
+from nbutils.claims.pairs import ordered
 from nbutils.claims.source import Series
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ _WHOLE = re.compile(
     r"uninterrupted|steady|month by month|week by week|whole)\b"
 )
 _SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
+# moves of a part of the series, which its ends say nothing about
+_APART = re.compile(r"\b(?:ordinary|usual|normal|others?|year (?:before|earlier)|last year)\b")
+_SINGLE = re.compile(r"\b(?:largest|biggest|steepest|sharpest|single|smallest|one step|overnight)\b")
 _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
     r"surged|up|gained)|(?P<down>fell|fallen|falling|falls|declined|declining|decreased|dropped|"
@@ -57,14 +62,44 @@ def _list(judge: Judge, items: list[Work]) -> None:
         indexes = levels.listed(series, [scaled(w.span, by) for w in items])
         if indexes is None:
             continue
+        named = items[0].sentence.windows
         for work, operand in zip(items, levels.points(series, indexes), strict=False):
             if inside(operand.value, scaled(work.span, by)):
                 judge.is_level(work, operand, by)
-            elif work is not items[0] and work is not items[-1]:
+            elif _or_before(judge, work):
+                continue
+            elif len(items) > 3 or work not in (items[0], items[-1]) or not named:
                 text = f"the list runs through {operand.note}, which is {show(operand.value)}"
                 work.settle("contradicted", "level", text)
         return
-    _steps(judge, items)
+    if not _deviations(judge, items):
+        _steps(judge, items)
+
+
+def _or_before(judge: Judge, work: Work) -> bool:
+    """Whether "at 0.29 or 0.30, then" gives a number as an alternative, not as part of a list."""
+    return judge.output[max(0, work.span.start - 4) : work.span.start] == " or "
+
+
+def _deviations(judge: Judge, items: list[Work]) -> bool:
+    """A list of distances to a level: "weeks 4 to 6 fell short of it by 14, 11 and 3 points"."""
+    main = judge.source.main
+    sentence = items[0].sentence
+    before = judge.before(sentence)
+    named = [*sentence.levels, *(before.levels if before else [])]
+    by = {"rate": 100.0}.get(main.unit, 1.0) if main else 1.0
+    for _, level in named[:6] if main else ():
+        away = [None if v is None else abs(v - level.value) * by for v in main.values]
+        indexes = levels.listed(Series(away, "number"), [w.span.interval() for w in items])
+        if indexes is None or not all(
+            inside(away[i] or 0.0, w.span.interval()) for i, w in zip(indexes, items, strict=True)
+        ):
+            continue
+        for work, index in zip(items, indexes, strict=True):
+            text = f"period {index + 1} against {level.note}: {show(away[index] or 0.0)}"
+            work.settle("supported", "point change", text)
+        return True
+    return False
 
 
 def _steps(judge: Judge, items: list[Work]) -> None:
@@ -126,6 +161,9 @@ def _move(judge: Judge, a: Work, b: Work) -> None:
             if operand:
                 judge.is_level(work, operand, by)
         _directed(judge, a, b)
+        if a.operand and b.operand:
+            pair = ordered(a.operand, b.operand, "from and to")
+            judge.moves.append((a.span.start, b.span.end, pair))
         return
     _half_move(judge, a, b)
 
@@ -136,11 +174,16 @@ def _half_move(judge: Judge, a: Work, b: Work) -> None:
     by_a = factor(a.span, main.unit) if main else None
     by_b = factor(b.span, main.unit) if main else None
     by_a, by_b = by_a or by_b, by_b or by_a
-    if main is None or by_a is None or by_b is None or a.sentence.windows:
+    if main is None or by_a is None or by_b is None:
         return
-    if _VERB_FROM.search(judge.context(a)[0]) and a.span.value == b.span.value:
+    moved = _VERB_FROM.search(judge.context(a)[0])
+    if moved and a.span.value == b.span.value:
         for work in (a, b):
             work.settle("contradicted", "level", "from and to are the same")
+        return
+    if moved and _reversed(judge, a, b, main, scaled(a.span, by_a), scaled(b.span, by_b)):
+        return
+    if a.sentence.windows:
         return
     known = [v for v in main.values if v is not None]
     starts, stops = scaled(a.span, by_a), scaled(b.span, by_b)
@@ -152,6 +195,25 @@ def _half_move(judge: Judge, a: Work, b: Work) -> None:
         a.settle("contradicted", "level", f"the series begins at {show(known[0])}")
     elif inside(known[0], starts) and levels.find(judge, b, main, stops) is None:
         b.settle("contradicted", "level", f"the series ends at {show(known[-1])}")
+
+
+def _reversed(
+    judge: Judge,
+    a: Work,
+    b: Work,
+    main: Series,
+    start: tuple[float, float],
+    stop: tuple[float, float],
+) -> bool:
+    """Both values stand in the series, but the first one later than the second."""
+    first, second = (levels.find(judge, w, main, x) for w, x in ((a, start), (b, stop)))
+    if not first or not second or first.time is None or second.time is None:
+        return False
+    if first.time < second.time or any(
+        same(a.span, lit.span) for lit in judge.source.literals
+    ):
+        return False
+    return a.settle("contradicted", "level", f"{first.note} comes after {second.note}")
 
 
 def _plausible(judge: Judge, a: Work, b: Work, found: tuple[int, int], series: Series) -> bool:
@@ -167,15 +229,39 @@ def _role(judge: Judge, sentence: Sentence, series: Series, i: int, j: int) -> b
     """Whether a move without periods starts and ends where a reader would look."""
     if len(judge.source.series) > 1:
         return True
-    if j == i + 1 and (sentence.windows or not _WHOLE.search(sentence.low)):
+    whole = _WHOLE.search(sentence.low)
+    single = _SINGLE.search(sentence.low)
+    if j == i + 1 and (sentence.windows or single or not whole):
         return True
     known = [k for k, v in enumerate(series.values) if v is not None]
-    peaks = {f(known, key=lambda k: series.values[k] or 0.0) for f in (max, min)}
+    ends = {f(series.values[k] or 0.0 for k in known) for f in (max, min)}
+    peaks = {k for k in known if series.values[k] in ends}
+    if _APART.search(sentence.low):
+        return True
     named = {k for low, high in sentence.windows for k in (low, high - 1, high)}
     edges = peaks | named
+    if not whole and _SINCE.search(sentence.low):
+        edges |= turns(series)
     if _SINCE.search(sentence.low):
         edges |= set(judge.source.splits) | {k - 1 for k in judge.source.splits}
     return i in edges | {known[0]} and j in edges | {known[-1]}
+
+
+def turns(series: Series) -> set[int]:
+    """Where a series stops moving or begins to: a step of size beside one that is hardly any."""
+    steps = [
+        None if a is None or b is None else abs(b - a)
+        for a, b in itertools.pairwise(series.values)
+    ]
+    large = max((s for s in steps if s is not None), default=0.0)
+    found = set()
+    for i in range(1, len(steps)):
+        before, after = steps[i - 1], steps[i]
+        if before is not None and after is not None:
+            small, big = sorted((before, after))
+            if small <= 0.15 * large and big >= 0.3 * large:
+                found.add(i)
+    return found
 
 
 def _directed(judge: Judge, a: Work, b: Work) -> None:
@@ -183,6 +269,8 @@ def _directed(judge: Judge, a: Work, b: Work) -> None:
         return
     left = a.sentence.low[: a.span.start - a.sentence.start][-48:]
     verb = _VERB_FROM.search(left)
+    if verb and re.search(r"\b(?:never|not|no|without|nor)\b", left[: verb.start() + 12]):
+        return
     sign = 0 if not verb else 1 if verb["up"] else -1
     moved = b.operand.value - a.operand.value
     if sign and moved * sign <= 0:

@@ -6,7 +6,16 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from nbutils.claims import amounts, changes, durations, groups, levels, masks, statistics
+from nbutils.claims import (
+    amounts,
+    changes,
+    derive,
+    durations,
+    groups,
+    levels,
+    masks,
+    statistics,
+)
 from nbutils.claims.changes import show
 from nbutils.claims.context import Sentence, proposes, sentences
 from nbutils.claims.grammar import Span
@@ -18,7 +27,8 @@ from nbutils.claims.verdict import Claim
 _NOUN = (
     "loss|drop|gain|rise|fall|increase|decrease|decline|change|growth|lift|jump|reduction|"
     "improvement|deterioration|cut|slide|dip|step|move|difference|gap|swing|uplift|slip|erosion|"
-    "advance|climb|worsening|shortfall|widening|lead|range|spread|band|total"
+    "advance|climb|worsening|shortfall|widening|lead|range|spread|band|"
+    "(?<!in )total"
 )
 _CHANGE_BEFORE = re.compile(
     rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:largest|biggest|steepest|"
@@ -37,7 +47,7 @@ _CHANGE_AFTER = re.compile(
     rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|of a point|{_NOUN})\b"
 )
 _PERCENT_OF = re.compile(
-    r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|\bdays?|\bhours?)(?: \w+){0,2}(?: \(|, or |"
+    r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|(?P<time>\bdays?|\bhours?))(?: \w+){0,2}(?: \(|, or |"
     r",? or | \(or |, )"
     r"(?:about |roughly |around |some |nearly |a )?~?$"
 )
@@ -109,12 +119,20 @@ _FUNCTION = frozenset(
 
 
 _GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
+_GOES_ON = re.compile(r"^(?:,? (?:and )?(?:then |now |finally )|, (?:and )?| and (?:now )?)$")
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")
 _MORE_LIKELY = re.compile(r"^ (?:more|less|below|above|behind|ahead|apart)\b")
 _MORE = frozenset(["more", "less", "fewer", "extra", "additional", "other", "further"])
 _IS = re.compile(r"\b(?:is|was|were)\b")
 # a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
 CROWDED = 60
+
+
+def _thereafter(gap: str, left: Span, right: Span) -> bool:
+    """Whether "1 point, then 2, 3 and 4" goes on in the unit of its first item."""
+    if right.unit or right.decimals != left.decimals or not _GOES_ON.match(gap):
+        return False
+    return not right.noun or right.noun in _FUNCTION or right.noun in ("then", "finally")
 
 
 def _counts_things(span: Span) -> bool:
@@ -152,6 +170,8 @@ class Judge:
         self.sentences = sentences(output, source, scanned.labels)
         self.works = self._works(scanned.spans)
         self.used: list[Pair] = []
+        # moves read as a whole: where the words begin and end, and the two values
+        self.moves: list[tuple[int, int, Pair]] = []
         self.means: list[tuple[int, Pair]] = []
         self.told: dict[tuple[float, str], Work] = {}
         self.regression = statistics.regression(self)
@@ -172,7 +192,12 @@ class Judge:
     def _carry(self, left: Span, right: Span) -> None:
         """Give "1.2 and 1.6 points" the unit of its last item."""
         gap = self.output[left.end : right.start]
-        if left.unit in ("pp", "points") and not right.unit and _THEN.match(gap):
+        if left.spelled != right.spelled:
+            return
+        if left.unit in ("pp", "points") and _thereafter(gap, left, right):
+            right.unit = left.unit
+        moved = gap == " to " and self.output[max(0, left.start - 5) : left.start] == "from "
+        if left.unit in ("pp", "points") and not right.unit and (moved or _THEN.match(gap)):
             right.unit = left.unit
         if left.unit or right.unit not in ("pp", "points", "%") or left.currency:
             return
@@ -197,10 +222,14 @@ class Judge:
             if not work.verdict:
                 self.change(work)
             self._tell(work)
+        # a number may follow from one that stands after it
+        for _ in range(2):
+            for work in self.works:
+                if not work.verdict and self.follows(work):
+                    self._tell(work)
         for work in self.works:
             if not work.verdict:
-                self.rest(work)
-                self._tell(work)
+                self.final(work)
         return [
             Claim(w.span.start, w.span.end, w.span.text, w.verdict, w.kind, w.derivation)
             for w in self.works
@@ -211,6 +240,8 @@ class Judge:
         """Remember a derived number, so that a later sentence may repeat it."""
         derived = work.derivation and not work.derivation.startswith("the input says")
         slip = work.verdict == "unit_confusion"
+        if work.operand is not None and work.operand.note.startswith("mean"):
+            self.told.setdefault((work.span.value, work.span.unit), work)
         if slip or (
             work.verdict == "supported" and derived and work.kind not in ("level", "duration")
         ):
@@ -253,15 +284,22 @@ class Judge:
     def says_change(self, work: Work) -> bool:
         """Whether the words next to a number make it a change rather than a level."""
         before, after = self.context(work)
+        if work.span.sign > 0:
+            return True
         if work.span.sign and work.span.unit in ("%", "", "money"):
             return not (_LEVEL_BEFORE.search(before) or levels.attached(work.sentence, work.span))
         told_by = _CHANGE_BEFORE.search(before)
+        if told_by and told_by[0].rstrip().endswith(",") and re.match(r" to [\d.]+%", after):
+            return False
         if told_by and "followed by" not in before and not self._metric_word(told_by[0]):
             return True
         if _CHANGE_AFTER.match(after):
             return True
         # "8 points (18%)", "$4 or 9%": the percent of a change just told
-        told = work.span.unit == "%" and bool(_PERCENT_OF.search(before))
+        match = _PERCENT_OF.search(before) if work.span.unit == "%" else None
+        told = match is not None and not levels.averaged_after(after)
+        if match is not None and match["time"]:
+            told = any(s.unit in ("days", "hours") for s in self.source.series[:1])
         return told and not re.match(r" ?(?:to|and|→|-|\u2013) ?\d", after)
 
     def _metric_word(self, words: str) -> bool:
@@ -460,7 +498,7 @@ class Judge:
             bare = (
                 span.unit == ""
                 and unit in ("rate", "percent")
-                and span.decimals < 2
+                and (span.decimals < 2 or unit == "percent")
                 and (self.says_change(work) or span.noun in _FUNCTION or not span.noun)
                 and not _counts_things(span)
             )
@@ -469,20 +507,41 @@ class Judge:
 
     # ------------------------------------------------------------------ everything else
 
-    def rest(self, work: Work) -> bool:
-        """Counts, money, durations, shares, statistics, literals; then the final verdict."""
-        span = work.span
-        if (
+    def follows(self, work: Work) -> bool:
+        """Try counts, money, durations, shares, statistics and what the input repeats."""
+        return (
             self.restated(work)
             or self.literal(work)
             or amounts.count(self, work)
             or durations.duration(self, work)
-        ):
-            return True
-        if span.unit == "x" and amounts.ratio(self, work):
-            return True
-        if amounts.noise(self, work) or amounts.derive(self, work):
-            return True
+            or (work.span.unit == "x" and amounts.ratio(self, work))
+            or amounts.noise(self, work)
+            or derive.derive(self, work)
+            or self._elliptic(work)
+        )
+
+    def _elliptic(self, work: Work) -> bool:
+        """A bare distance to a level just named: "week 4 is 2.8 points above, week 5 is 1.3"."""
+        span, main = work.span, self.source.main
+        unit = self.source.case.unit if self.source.case else ""
+        if span.unit or span.spelled or main is None or unit not in ("rate", "percent"):
+            return False
+        before = self.before(work.sentence)
+        named = [*work.sentence.levels, *(before.levels if before else [])]
+        tied = levels.attached(work.sentence, span)
+        by = 100.0 if unit == "rate" else 1.0
+        for low, high in tied[:2]:
+            here = main.at(low) if high - low == 1 else None
+            for _, level in named[:6] if here is not None else ():
+                away = abs((here or 0.0) - level.value) * by
+                if levels.inside(away, span.interval()):
+                    text = f"period {low + 1} against {level.note}: {show(away)} points"
+                    return work.settle("supported", "point change", text)
+        return False
+
+    def final(self, work: Work) -> bool:
+        """The verdict on a number that nothing has supported."""
+        span = work.span
         name = span.text in self.source.masked and (span.decimals or span.value >= 100)
         if name or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")

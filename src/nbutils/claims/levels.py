@@ -41,6 +41,8 @@ _BEFORE = re.compile(
     r"^(?:'s)?(?: (?:it|the \w+|(?!and\b|but\b|then\b|to\b|at\b)\w+))?[ ]?(?:[:(=]|"
     r"(?:have |had )?averag(?:es?|ed|ing)|"
     r"(?:mean|average)(?: of| is| was)?|was|were|is|at|with|stood at|came in at|reached|hit|of|had|"
+    r"(?:is|was|were|stands?|stood)(?: back| still| down| up| now)? at|"
+    r"(?:is|was) (?:the )?(?:best|worst|highest|lowest|peak|low|high)(?: at| with|,)?|"
     r"reads?|came back to|, at|being|has|shows?|stands at|closed at|ended at|were at)[ (]{0,2}"
     r"(?:only |just |still |about |~|also |back at |alone at )?$"
     r"|^[ (]{1,2}$"
@@ -60,8 +62,15 @@ _TO = re.compile(
     r"^(?: in [^,.;()]{3,24}?)?,?(?: down| up| back| all the way| only| just)? ?"
     r"(?:to|until|→|->|-->|and ended at|through to)(?: about| only| just| roughly| around)? ?~?$"
 )
+_UP_TO = re.compile(r"^ ?(?:through|up to) (?:the )?$")
+_ONWARD = re.compile(r"^ ?\(?(?:from|since)\b")
 _BETWEEN = re.compile(r"\bbetween(?: about)? ?~?$")
 _JOIN = re.compile(r"^ ?(?:-|\u2013|\u2014|to|and|or) ?$")
+
+
+def averaged_after(after: str) -> bool:
+    """Whether "on average" or "the mean" follows a number."""
+    return bool(_MEAN_AFTER.match(after))
 
 
 def factor(span: Span, unit: str) -> float | None:
@@ -112,7 +121,8 @@ def attached(sentence: Sentence, span: Span) -> list[tuple[int, int]]:
         if span.end <= start <= span.end + 24:
             gap = sentence.low[span.end - sentence.start : start - sentence.start]
             if _AFTER.match(gap):
-                found.append((low, high))
+                # "0.80 or 0.81 through week 6" holds up to it
+                found.append((0 if _UP_TO.match(gap) else low, high))
                 near = min(near, len(gap))
         elif end <= span.start <= end + 30:
             gap = sentence.low[end - sentence.start : span.start - sentence.start]
@@ -145,6 +155,8 @@ def windows_for_means(
         lag = {"quarter": 4, "month": 12}.get(source.case.period, n)
         yield from ((i, i + lag) for i in range(0, n - lag + 1, lag))
         yield max(0, n - lag), n
+    if source.case and source.case.period == "day" and "week" in sentence.low:
+        yield from ((i, i + 7) for i in range(n % 7, n - 6, 7))
     if (n > 3 and "half" in sentence.low) or "halves" in sentence.low:
         yield from ((0, n // 2), (n - n // 2, n))
     for low, high in before.windows if before else []:
@@ -244,7 +256,9 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
         if operand or averaged:
             return operand
         if tied and series.main:
-            return first_inside(_tied_means(series, sentence, wide), wanted) if wide else None
+            since = [(low, source.n) for low, _ in tied] if _ONWARD.match(right) else []
+            whole = [*wide, *since]
+            return first_inside(_tied_means(series, sentence, whole), wanted) if whole else None
     extreme = _extreme(left, series)
     if extreme is not None and series.main:
         named_extremes = _window_extremes(sentence, before, source, series)
@@ -253,11 +267,15 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
             return operand
     if series.main and _NOW.search(left[-28:]) and not sentence.windows:
         return first_inside(points(series, _ends(series)), wanted)
+    if MEAN.search(left) and not series.main and len(series.values) != source.n:
+        whole = mean(series, 0, len(series.values))
+        if whole and inside(whole.value, wanted):
+            return whole
     operand = first_inside(points(series, outward(series)), wanted)
     moved = _MOVED_TO.search(left)
     if (
         operand is None
-        and series.main
+        and len(series.values) == source.n
         and not moved
         and (SPLIT.search(left[-30:]) or SPLIT.search(right[:20]))
     ):

@@ -101,18 +101,22 @@ _MASK_WORDS = frozenset(
         "cy",
     ]
 ) | frozenset(MONTHS)
+_PERIOD = "day|week|wk|month|quarter|qtr|year|cohort|period"
 _NOT_LABEL = (
     r"(?![\d.,]*\d?[ ]?%|\.\d|,\d{3}|\d| (?:points|percent|pp|days?|hours?|weeks?|months?|"
-    r"quarters?|years?|times|users|accounts|customers)\b)"
+    r"quarters?|years?|times)\b)"
 )
-_PERIOD = "day|week|wk|month|quarter|qtr|year|cohort|period"
+# "14 in quarter 1 and 41 in quarter 6": the second number is no label
+_NOT_NEXT = rf"{_NOT_LABEL}(?! (?:in|for|at|by|on) (?:the )?(?:{_PERIOD}|first|last|final)\b)"
 _PERIODS = frozenset(p + s for p in _PERIOD.split("|") for s in ("", "s"))
 _LABEL = re.compile(
     rf"(?P<noun>{_PERIOD})s?[ -]?#?(?P<nums>\d{{1,3}}{_NOT_LABEL}"
     rf"(?:(?: to | through | until |-|\u2013|\u2014)(?:(?:{_PERIOD}) )?\d{{1,2}}{_NOT_LABEL})?"
     rf"(?:(?:, ?(?:and )?| and | or | & )(?:(?:{_PERIOD})s? )?\d{{1,2}}"
-    rf"(?:(?:[-\u2013]| to )\d{{1,2}})?{_NOT_LABEL}){{0,9}})"
+    rf"(?:(?:[-\u2013]| to )\d{{1,2}})?{_NOT_NEXT}){{0,9}})"
 )
+# "each week 40 users leave": a number of users, not a week
+_RATE_BEFORE = re.compile(r"\b(?:each|every|per|a) $")
 _TELLING = _PERIODS | _MASK_WORDS | STARTERS
 _JOINS = frozenset("0123456789_-")
 _TOKEN = re.compile(r"[a-z_]+|\d")
@@ -178,7 +182,7 @@ def _label(low: str, token: re.Match[str]) -> Label | None:
     if token[0] not in _PERIODS:
         return None
     match = _LABEL.match(low, token.start())
-    if not match:
+    if not match or _RATE_BEFORE.search(low, max(0, token.start() - 8), token.start()):
         return None
     noun = match["noun"].replace("wk", "week").replace("qtr", "quarter")
     return Label(match.start(), match.end(), noun, _groups(match["nums"]))

@@ -18,7 +18,15 @@ _STEP = re.compile(
 _RANGE = re.compile(
     r"\b(?:range|band|spread|swing|swings|gap between|highest|lowest|peak|trough|between|separate|"
     r"best|worst|low|high|bottom|shortfall|short|top|extremes?|surplus|fluctuat|bounc|"
-    r"wobbl|noise|corridor|moves?)\b"
+    r"wobbl|noise|corridor|moves?|wander\w*|var(?:y|ies|ied))\b"
+)
+
+
+_UNTIL = re.compile(r"\b(?:before|until|up to|already|prior)\b")
+_SINCE = re.compile(r"\b(?:since|after|from then|afterwards)\b")
+_EXTREME = re.compile(
+    r"\b(?:highest|lowest|peak\w*|trough|best|worst|low|high|bottom|shortfall|short|top|surplus|"
+    r"spike\w*|dip\w*)\b"
 )
 
 
@@ -124,6 +132,9 @@ def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
         if high - low == 1:
             if last and low < n - 1:
                 yield Pair(here, last, "since the period named")
+                before = point(series, low - 1)
+                if before:
+                    yield Pair(before, last, "since the period before the one named")
             if first and low > 0:
                 yield Pair(first, here, "up to the period named")
             yield from split(series, low, n)
@@ -131,9 +142,36 @@ def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
         start, end = point(series, low), point(series, high - 1)
         if start and end:
             yield Pair(start, end, "ends of the window")
+        yield from range_of(source, low, high)
         for other in (mean(series, 0, low), mean(series, high, n)):
             if other:
                 yield ordered(here, other, "window against the rest")
+
+
+def range_of(source: Source, low: int, high: int) -> list[Pair]:
+    """The lowest against the highest value of a window of three periods or more."""
+    series = source.main
+    known = [o for i in range(low, high) if (o := point(series, i))] if series else []
+    if len(known) < 3:
+        return []
+    extremes = (f(known, key=lambda o: o.value) for f in (min, max))
+    return [ordered(*extremes, "range of the window")]
+
+
+def beside_splits(sentence: Sentence, source: Source) -> list[Pair]:
+    """The whole move before, or since, a change that the input tells of."""
+    series, n = source.main, source.n
+    before, since = _UNTIL.search(sentence.low), _SINCE.search(sentence.low)
+    found = []
+    for k in source.splits[:4] if series and (before or since) else ():
+        spans = [(0, k - 1, "up to the change")] if before else []
+        if since:
+            spans += [(k, n - 1, "since the change"), (k - 1, n - 1, "since the change")]
+        for i, j, bound in spans:
+            a, b = point(series, i), point(series, j)
+            if a and b and i < j:
+                found.append(Pair(a, b, bound))
+    return found
 
 
 def over(series: Series, low: int, high: int) -> Operand | None:
@@ -168,6 +206,8 @@ def literal_pairs(source: Source, words: frozenset[str], unit: str) -> Iterator[
     previous = None
     for literal in source.literals[:200]:
         span = literal.span
+        if literal.line == "regression":
+            return
         if previous and previous.clause == literal.clause and previous.span.unit == span.unit:
             overlap = literal.words & words
             if span.unit in ("", unit, "%", "money") and not span.spelled and overlap:
@@ -197,7 +237,7 @@ def literal_gaps(source: Source) -> Iterator[Pair]:
     unit = {"rate": "%", "percent": "%", "money": "money"}.get(case.unit, "")
     for literal in source.literals[:40]:
         span = literal.span
-        if literal.line in ("metric", "cohort size") or span.spelled:
+        if literal.line in ("metric", "cohort size", "regression") or span.spelled:
             continue
         decimal = case.unit == "rate" and not span.unit and span.decimals and span.value < 1
         if span.unit == unit or decimal:
@@ -223,8 +263,8 @@ def years(source: Source) -> list[Pair]:
     return found
 
 
-def extremes(source: Source) -> list[Pair]:
-    """Lowest and highest value, each against the last, and against each other."""
+def extremes(source: Source, range_only: bool = False) -> list[Pair]:
+    """Lowest and highest value against each other, and unless ``range_only`` against the rest."""
     series = source.main
     if series is None:
         return []
@@ -239,6 +279,8 @@ def extremes(source: Source) -> list[Pair]:
     if not (high and low and last and first):
         return []
     found = [ordered(high, low, "high and low")]
+    if range_only:
+        return found
     for extreme in (high, low):
         usual = mean(series, 0, int(extreme.time or 0))
         if usual:
@@ -253,8 +295,12 @@ def against_levels(sentence: Sentence, source: Source) -> Iterator[Pair]:
     series = source.main
     if series is None:
         return
+    known = [i for i, v in enumerate(series.values) if v is not None]
+    named = {low for low, high in sentence.windows if high - low == 1}
+    for pick in (max, min):
+        named.add(pick(known, key=lambda i: series.values[i] or 0.0, default=0))
     for _, level in sentence.levels[:2]:
-        for i in range(min(len(series.values), 16)):
+        for i in sorted({0, len(series.values) - 1} | named):
             here = point(series, i)
             if here:
                 yield ordered(level, here, f"against {level.note}")
@@ -295,3 +341,8 @@ def says_step(low: str) -> bool:
 def says_range(low: str) -> bool:
     """Whether a sentence speaks of extremes or a range."""
     return bool(_RANGE.search(low))
+
+
+def says_extreme(low: str) -> bool:
+    """Whether a sentence speaks of one extreme, and not just of a range."""
+    return bool(_EXTREME.search(low))

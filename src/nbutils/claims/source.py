@@ -82,10 +82,15 @@ _STOP = frozenset(
     ]
 )
 _MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
-MONTH_NAME = re.compile(
-    r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?(?![a-z])", re.IGNORECASE
+_MONTH_NAME = re.compile(
+    rf"\b(?:{'|'.join(m.capitalize() for m in masks.MONTHS)}"
+    rf"|{'|'.join(m[:3].capitalize() for m in masks.MONTHS)}|Sept)\b\.?"
 )
-QUARTER = re.compile(r"\bQ([1-4])(?:[ -]?((?:19|20)\d\d))?\b")
+_QUARTER = re.compile(r"\bQ([1-4])(?:[ -]?((?:19|20)\d\d))?\b")
+_YEAR_AFTER = re.compile(r",? ((?:19|20)\d\d)\b")
+_NUMBERED = re.compile(r"\b(?:month|quarter) (\d{1,2}) (?:\(|is |was |= ?)$")
+_RUN_FROM = re.compile(r"\b(?:quarters|months) (?:run|are|shown are|go) (?:from )?$")
+_PER = re.compile(r"\bper (100|1,?000|10,?000)\b")
 _AGO = re.compile(r"\b(\d+|[a-z]+) (day|week|month|quarter|year)s? ago\b", re.IGNORECASE)
 _GAP_METRIC = re.compile(r"\b(?:gap|minus|difference|lead)\b", re.IGNORECASE)
 
@@ -170,16 +175,28 @@ class Source:
     series: list[Series]
     literals: list[Literal]
     splits: list[int]
-    names: dict[str, int]
+    names: dict[str, list[int]]
     words: frozenset[str]
     masked: frozenset[str]
     owners: dict[str, int] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def per(self) -> float:
+        """The base of a metric told per 100 or per 1,000, 0 of any other."""
+        match = _PER.search(self.case.definition) if self.case else None
+        return float(match[1].replace(",", "")) if match else 0.0
+
+    @property
     def main(self) -> Series | None:
         """The series that the case is about, if there is one."""
         return self.series[0] if self.series and self.series[0].main else None
+
+    def periods_named(self, name: str) -> list[int]:
+        """Indexes of the periods with a calendar name; a year that is told must be theirs."""
+        word = name.split()[0]
+        dated = any(key.startswith(f"{word} ") for key in self.names)
+        return self.names.get(name if dated else word, [])
 
     @property
     def n(self) -> int:
@@ -232,6 +249,7 @@ def _literals(text: str, found: list[Span]) -> list[Literal]:
     borders = [0] + [m.end() for m in re.finditer(r"[;\n]|[.!?](?=\s)", text)]
     data = re.search(r"^[ \t]*Data[ \t]*:.*$", text, re.MULTILINE | re.IGNORECASE)
     hidden = data.span() if data else (-1, -1)
+    block = re.search(r"^[ \t]*Regression[ \t]*:", text, re.MULTILINE | re.IGNORECASE)
     cache: dict[int, tuple[frozenset[str], str]] = {}
     literals = []
     for span in found:
@@ -242,7 +260,10 @@ def _literals(text: str, found: list[Span]) -> list[Literal]:
             end = borders[clause + 1] if clause + 1 < len(borders) else len(text)
             chunk = text[borders[clause] : min(end, borders[clause] + 600)]
             label = re.match(r"\s*([A-Za-z ]{3,16}):", chunk)
-            cache[clause] = stems(chunk), label[1].strip().lower() if label else ""
+            line = label[1].strip().lower() if label else ""
+            if block and span.start > block.start():
+                line = "regression"
+            cache[clause] = stems(chunk), line
         literals.append(Literal(span, clause, *cache[clause]))
     return literals
 
@@ -330,40 +351,63 @@ def _splits(text: str, marks: list[masks.Label], case: Case | None) -> list[int]
         number = masks.whole_number(ago)
         found.append(count - number)
     names = _names(case)
-    for match in MONTH_NAME.finditer(f"{case.changes}\n{case.notes}") if names else ():
-        found.append(names.get(match[1].lower(), 0))
-    for match in QUARTER.finditer(f"{case.changes}\n{case.notes}") if names else ():
-        full = f"q{match[1]} {match[2]}" if match[2] else f"q{match[1]}"
-        found.append(names.get(full, 0))
+    for name, _, _ in named_periods(f"{case.changes}\n{case.notes}") if names else ():
+        found += names.get(name, names.get(name.split()[0], []))
     return sorted({i for i in found if 0 < i < count})
 
 
-def _names(case: Case | None) -> dict[str, int]:
-    """Month and quarter names to the index of their period, from "(January to September)"."""
-    if not case:
+def named_periods(text: str) -> list[tuple[str, int, int]]:
+    """Months and quarters named in a text as keys of `Source.names`, with their offsets."""
+    found = []
+    for m in _MONTH_NAME.finditer(text):
+        year = _YEAR_AFTER.match(text, m.end())
+        name = m[0][:3].lower() + (f" {year[1]}" if year else "")
+        found.append((name, m.start(), year.end() if year else m.end()))
+    for m in _QUARTER.finditer(text):
+        found.append((f"q{m[1]}" + (f" {m[2]}" if m[2] else ""), m.start(), m.end()))
+    return found
+
+
+def _names(case: Case | None) -> dict[str, list[int]]:
+    """Calendar names to the indexes of their periods; "march" may stand for several.
+
+    Read from the period's note, "(January to September)", or from a name tied to a numbered
+    period elsewhere, "month 5 (May)".
+    """
+    length = {"month": 12, "quarter": 4}.get(case.period, 0) if case else 0
+    if not case or not length:
         return {}
     count = len(case.values)
-    note = case.period_note
-    if case.period == "month":
-        named = MONTH_NAME.findall(note)
-        if not named:
-            return {}
-        first = _MONTH_INDEX[named[0].lower()[:3]]
-        if len(named) == 1 and re.search(r"\b(?:to|until|ending)\b", note):
-            first -= count - 1
-        return {masks.MONTHS[(first + i) % 12][:3]: i for i in range(max(0, count - 12), count)}
-    if case.period == "quarter":
-        quarter = QUARTER.search(note) or QUARTER.search(case.changes)
-        if quarter and QUARTER.search(note):
-            return _quarters(int(quarter[1]), int(quarter[2] or 0), count)
+    for text, anchored in ((case.period_note, False), (case.notes, True), (case.changes, True)):
+        for name, start, _ in named_periods(text):
+            place, year = _place(name, length)
+            if place is None:
+                continue
+            tie = _NUMBERED.search(text, max(0, start - 24), start) if anchored else None
+            if anchored and not (tie or _RUN_FROM.search(text, max(0, start - 30), start)):
+                continue
+            ends = not anchored and re.search(r"\b(?:to|until|ending)\b", text[:start])
+            index = int(tie[1]) - 1 if tie else count - 1 if ends else 0
+            return _calendar(place - index, year, length, count)
     return {}
 
 
-def _quarters(first: int, year: int, count: int) -> dict[str, int]:
-    names = {}
+def _place(name: str, length: int) -> tuple[int | None, int]:
+    """Month or quarter of a name, counted from 0 in its first year, and whether a year is told."""
+    word, _, year = name.partition(" ")
+    in_year = _MONTH_INDEX.get(word) if length == 12 else int(word[1]) - 1 if word[0] == "q" else None
+    if in_year is None or (length == 12) != (word in _MONTH_INDEX):
+        return None, 0
+    return in_year + length * int(year or 0), int(year or 0)
+
+
+def _calendar(first: int, year: int, length: int, count: int) -> dict[str, list[int]]:
+    """Names of ``count`` periods from place ``first`` on, with their years where one is known."""
+    found: dict[str, list[int]] = {}
     for i in range(count):
-        quarter = (first - 1 + i) % 4 + 1
-        names[f"q{quarter}"] = i
+        in_year = (first + i) % length
+        word = masks.MONTHS[in_year][:3] if length == 12 else f"q{in_year + 1}"
+        found.setdefault(word, []).append(i)
         if year:
-            names[f"q{quarter} {year + (first - 1 + i) // 4}"] = i
-    return names
+            found.setdefault(f"{word} {(first + i) // length}", []).append(i)
+    return found

@@ -44,7 +44,13 @@ def statistic(judge: Judge, work: Work) -> bool:
         given = [float(x) for x in (block.n, block.pseudo_r2) if x is not None]
         return _settle(work, given, wanted, "the block")
     if work.span.unit == "%" and ("odds" in work.sentence.low or _CHANCE.search(after)):
-        return _odds(work, named, block.predictors, wanted, after)
+        if _odds(work, named, block.predictors, wanted, after):
+            return True
+        if "odds" in f"{before[-45:]}{after[:20]}":
+            ratios = ", ".join(f"{p.odds_ratio:g}" for p in named if p.odds_ratio is not None)
+            text = f"the regression gives odds ratio {ratios or 'none'}"
+            return work.settle("contradicted", "statistic", text)
+        return False
     if _COEFFICIENT.search(before):
         given = [abs(p.coefficient) for p in named if p.coefficient is not None]
         return _settle(work, given, wanted, "coefficient")
