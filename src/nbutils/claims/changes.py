@@ -126,6 +126,11 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
         edges = [*sentence.windows, *((k, source.n) for k in source.splits), (0, source.n)]
         found += [p for low, high in edges[:6] for p in pairs.range_of(source, low, high)]
     found += pairs.beside_splits(sentence, source)
+    if sentence.windows:
+        for series in source.series[1:4]:
+            if len(series.values) == source.n:
+                found += list(pairs.labelled(sentence, source, series))
+                found += list(pairs.around(sentence, source, series))[:8]
     if "year" in sentence.low:
         found += pairs.years(source)[:4]
     own = work.sentence.words - (source.main.words if source.main else frozenset())
@@ -368,6 +373,25 @@ def confusion(judge: Judge, work: Work, by: float) -> bool:
     return False
 
 
+def in_input(judge: Judge, work: Work) -> bool:
+    """A change between two numbers of one clause of the input, outside the series."""
+    span, source = work.span, judge.source
+    if source.case is None or not judge.says_change(work) or span.unit not in ("", "money", "%"):
+        return False
+    unit = source.case.unit
+    own = work.sentence.words - (source.main.words if source.main else frozenset())
+    wanted = span.interval()
+    for pair in pairs.literal_pairs(source, own, unit, same_as=span.unit):
+        size = abs(pair.diff) if span.unit != "%" else 0.0
+        if span.unit == "%" and pair.a.value:
+            size = abs(pair.diff / pair.a.value) * 100
+        if size and inside(size, wanted):
+            by = 0.0 if span.unit == "%" else 1.0
+            kind = {"%": "relative change", "money": "money"}.get(span.unit, "count")
+            return _support(judge, work, kind, pair, pair.diff, by)
+    return False
+
+
 def native(judge: Judge, work: Work) -> bool:
     """A change in the metric's own unit: days, money, score points, or a bare decimal."""
     source = judge.source
@@ -375,7 +399,8 @@ def native(judge: Judge, work: Work) -> bool:
         by = factor(work.span, series.unit)
         if by is None:
             continue
-        if series.main and work.span.unit == "money" and source.case and source.case.scale != 1:
+        thousands = work.span.unit == "money" or work.span.scale >= 1e3
+        if series.main and thousands and source.case and source.case.scale != 1:
             by = 1 / source.case.scale
         kind = "money" if work.span.unit == "money" else "point change"
         if work.span.unit in ("day", "hour"):

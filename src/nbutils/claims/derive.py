@@ -46,11 +46,11 @@ def derive(judge: Judge, work: Work) -> bool:
     before = judge.context(work)[0].rstrip()
     if not unit or (span.unit == "%" and judge.says_change(work)):
         return False
-    if unit == "share" and span.unit == "%" and judge.level_context(work):
-        if not before.endswith("="):
-            return False
+    level = unit == "share" and span.unit == "%" and judge.level_context(work)
     wanted = span.interval()[0] * by, span.interval()[1] * by
     for circle, results in _circles(judge, work, unit):
+        if level and circle != "clause" and not before.endswith("="):
+            continue
         found = _unlikely(results, wanted, CHANCES[circle], 2 * span.step * by)
         if found:
             kind = {"share": "share", "x": "ratio", "money": "money"}.get(unit, judge.kind(work))

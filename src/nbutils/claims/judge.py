@@ -42,7 +42,7 @@ _CHANGE_BEFORE = re.compile(
     r" under| approximately| less than| close to| up to)* ?[~-]?$"
 )
 _CHANGE_AFTER = re.compile(
-    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|better|"
+    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|under|better|"
     r"worse|apart|"
     rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|of a point|{_NOUN})\b"
 )
@@ -492,6 +492,8 @@ class Judge:
             return False
         if self.source.case is None and not span.unit and self.says_change(work):
             return changes.judge_change(self, work, "point change", 1.0)
+        if changes.in_input(self, work):
+            return True
         if span.unit in ("", "money", "day", "hour") and (span.unit or not span.spelled):
             if changes.native(self, work):
                 return True

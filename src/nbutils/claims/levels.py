@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -144,6 +145,7 @@ def windows_for_means(
         yield from ((0, low), (low, n), (high, n), (0, high))
     for k in source.splits:
         yield from ((0, k), (k, n), (k + 1, n))
+    yield from itertools.pairwise(source.splits)
     yield 0, n
     for word in re.findall(
         r"\b(?:two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\b", sentence.low[:400]

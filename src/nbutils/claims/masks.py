@@ -107,7 +107,7 @@ _NOT_LABEL = (
     r"quarters?|years?|times)\b)"
 )
 # "14 in quarter 1 and 41 in quarter 6": the second number is no label
-_NOT_NEXT = rf"{_NOT_LABEL}(?! (?:in|for|at|by|on) (?:the )?(?:{_PERIOD}|first|last|final)\b)"
+_NOT_NEXT = rf"{_NOT_LABEL}(?! (?:in|for|at|by|on) (?:the )?(?:{_PERIOD}|first|last|final)\b| of\b)"
 _PERIODS = frozenset(p + s for p in _PERIOD.split("|") for s in ("", "s"))
 _LABEL = re.compile(
     rf"(?P<noun>{_PERIOD})s?[ -]?#?(?P<nums>\d{{1,3}}{_NOT_LABEL}"

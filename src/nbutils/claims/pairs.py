@@ -97,9 +97,11 @@ def explicit(sentence: Sentence, at: int) -> list[Pair]:
     return found
 
 
-def labelled(sentence: Sentence, source: Source) -> Iterator[Pair]:
+def labelled(
+    sentence: Sentence, source: Source, series: Series | None = None
+) -> Iterator[Pair]:
     """Pairs made by the periods that a sentence names: two of them, or a step into one."""
-    series = source.main
+    series = series or source.main
     if series is None:
         return
     windows = list(dict.fromkeys(sentence.windows))[:6]
@@ -118,9 +120,11 @@ def labelled(sentence: Sentence, source: Source) -> Iterator[Pair]:
             yield Pair(before, last, "step into the period named")
 
 
-def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
+def around(
+    sentence: Sentence, source: Source, series: Series | None = None
+) -> Iterator[Pair]:
     """Pairs that a named period suggests: since it, up to it, before and after it."""
-    series = source.main
+    series = series or source.main
     if series is None:
         return
     n = source.n
@@ -142,7 +146,8 @@ def around(sentence: Sentence, source: Source) -> Iterator[Pair]:
         start, end = point(series, low), point(series, high - 1)
         if start and end:
             yield Pair(start, end, "ends of the window")
-        yield from range_of(source, low, high)
+        if series is source.main:
+            yield from range_of(source, low, high)
         for other in (mean(series, 0, low), mean(series, high, n)):
             if other:
                 yield ordered(here, other, "window against the rest")
@@ -201,23 +206,29 @@ def ends(source: Source, series: Series | None = None) -> list[Pair]:
     return [Pair(first, last, "first to last")] if first and last else []
 
 
-def literal_pairs(source: Source, words: frozenset[str], unit: str) -> Iterator[Pair]:
-    """Neighbouring numbers of one clause of the input that speaks of the same thing."""
-    previous = None
+def literal_pairs(
+    source: Source, words: frozenset[str], unit: str, same_as: str | None = None
+) -> Iterator[Pair]:
+    """Numbers of one clause of the input that speaks of the same thing, two and two.
+
+    Neighbours first; with ``same_as`` only numbers printed in that unit.
+    """
+    groups: dict[tuple[int, str], list[Operand]] = {}
     for literal in source.literals[:200]:
         span = literal.span
-        if literal.line == "regression":
-            return
-        if previous and previous.clause == literal.clause and previous.span.unit == span.unit:
-            overlap = literal.words & words
-            if span.unit in ("", unit, "%", "money") and not span.spelled and overlap:
-                by = 0.01 if span.unit == "%" and unit == "rate" else 1.0
-                a, b = (
-                    Operand(s.value * by, s.value * by, None, None, "the input")
-                    for s in (previous.span, span)
-                )
+        if literal.line in ("metric", "regression") or span.spelled or not literal.words & words:
+            continue
+        if span.unit != same_as if same_as is not None else span.unit not in ("", unit, "%", "money"):
+            continue
+        by = 0.01 if span.unit == "%" and unit == "rate" and same_as is None else 1.0
+        value = span.value * by
+        group = groups.setdefault((literal.clause, span.unit), [])
+        if len(group) < 5:
+            group.append(Operand(value, value, None, None, "the input"))
+    for apart in range(1, 5):
+        for group in groups.values():
+            for a, b in zip(group, group[apart:], strict=False):
                 yield Pair(a, b, "side by side in the input")
-        previous = literal
 
 
 def halves(source: Source) -> list[Pair]:
