@@ -46,6 +46,11 @@ _LOSS_MOVES = re.compile(
 _GROUPS = re.compile(r"\b(?:while|whereas|against|others?|rest|weekends?|weekdays?)\b")
 _THAN_BEFORE = re.compile(r"^[ ,)(]*(?:lower|higher|less|more|fewer|shorter|longer)\b")
 _COMPARES = re.compile(r"^[^.;]{0,30}?\b(?:than|above|below|short of|apart|behind|ahead)\b")
+_RANGE_OF = re.compile(
+    r"\b(?:band|range|spread|swing)(?: is| of| was|,| here| in all)*(?: only| just)? ?$"
+)
+_RANGE_AFTER = re.compile(r"^[ -](?:band|range|spread|swing)\b")
+_PERCENT_BESIDE = re.compile(r"^(?: \(|,? or |, )(?:about |roughly |nearly |some )?$")
 _MOVE_NOUN = (
     r"loss|drop|fall|gain|rise|increase|decrease|decline|difference|change|move|lift|jump|improvement"
 )
@@ -58,7 +63,7 @@ _ELSEWHERE = re.compile(
     r"^(?: \w+)?,? (?:above|below|than|short|ahead|behind|of (?:which|the|it|that)|higher than|"
     r"lower than|less than|more than|from|a |per |each )"
 )
-_BEFORE_MOVE = re.compile(r"^(?: in [a-z]+ ?\d*)?,? ?(?:from )?$")
+_BEFORE_MOVE = re.compile(r"^(?: (?:in|over|within)(?: [a-z0-9]+){1,4})?(?:, (?:from )?| from )$")
 # a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
 CHANCE = 0.12
 _EVERY = re.compile(r"\b(?:each|every)\b")
@@ -219,6 +224,10 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     wrong: tuple[Pair, float] | None = None
     said = work.span.unit in ("pp", "points", "%") or judge.says_change(work)
     said = said or not judge.level_context(work) or per_period(work.sentence, work.span.end)
+    if not by and judge.says_change(work) and _beside(judge, work, wanted):
+        return True
+    if by and _ranges(judge, work, kind, by, wanted):
+        return True
     tied = apposed(judge, work)
     if tied:
         for value in values(tied, work, by):
@@ -253,6 +262,56 @@ def judge_change(judge: Judge, work: Work, kind: str, by: float) -> bool:
     return False
 
 
+def _beside(judge: Judge, work: Work, wanted: tuple[float, float]) -> bool:
+    """The percent of a change just told, "8 points (18%)": both must be of the same pair."""
+    works = work.sentence.works
+    at = next((i for i, w in enumerate(works) if w is work), 0)
+    other = works[at - 1] if at else None
+    if other is None or other.pair is None or other.verdict != "supported" or not other.by:
+        return False
+    if not _PERCENT_BESIDE.match(judge.output[other.span.end : work.span.start].lower()):
+        return False
+    bound = [other.pair, *strong(judge, work), *medium(judge, work), *_of_case(judge.source)]
+    fits = [(p, v) for p in bound for v in values(p, work, 0.0) if inside(abs(v), wanted)]
+    near = other.span.interval()
+    for pair, value in fits:
+        if any(inside(abs(v), near) for v in values(pair, other, other.by)):
+            other.pair = pair
+            return _support(judge, work, "relative change", pair, value, 0.0)
+    if fits and fits[0][0] in strong(judge, work):
+        pair, value = fits[0]
+        size = next(values(pair, other, other.by), 0.0)
+        text = f"the {work.span.text} beside it belongs to {explain(pair, size, other.by, other)}"
+        other.settle("contradicted", other.kind, text)
+        return _support(judge, work, "relative change", pair, value, 0.0)
+    value = next(values(other.pair, work, 0.0), None)
+    if value is None or work.span.hedge or _in_points(judge, other.pair, wanted):
+        return False
+    text = f"expected: {explain(other.pair, value, 0.0, work)}"
+    return work.settle("contradicted", "relative change", text)
+
+
+def _ranges(judge: Judge, work: Work, kind: str, by: float, wanted: tuple[float, float]) -> bool:
+    """A range named so, "a band of 3 points": lowest to highest, of all or of a named window."""
+    before, after = judge.context(work)
+    if not (_RANGE_OF.search(before) or _RANGE_AFTER.match(after)) or work.span.hedge:
+        return False
+    source = judge.source
+    windows = [(0, source.n), *work.sentence.windows]
+    windows += [w for k in source.splits for w in ((0, k), (k, source.n))]
+    found = [p for low, high in windows for p in pairs.range_of(source, low, high)]
+    found += pairs.explicit(work.sentence, work.span.start)
+    earlier = judge.before(work.sentence)
+    found += pairs.explicit(earlier, earlier.end)[:4] if earlier else []
+    for pair in found:
+        if inside(abs(pair.diff) * by, wanted):
+            return _support(judge, work, kind, pair, pair.diff * by, by)
+    if not found or len(source.series) > 1:
+        return False
+    text = f"expected: {explain(found[0], abs(found[0].diff) * by, by, work)}"
+    return work.settle("contradicted", kind, text)
+
+
 def _in_points(judge: Judge, pair: Pair, wanted: tuple[float, float]) -> bool:
     """Whether a percent is the difference of a pair in points."""
     unit = judge.source.case.unit if judge.source.case else ""
@@ -277,7 +336,7 @@ def apposed(judge: Judge, work: Work) -> Pair | None:
 
 def _support(judge: Judge, work: Work, kind: str, pair: Pair, value: float, by: float) -> bool:
     judge.used.append(pair)
-    work.pair = pair
+    work.pair, work.by = pair, by
     return work.settle("supported", kind, explain(pair, value, by, work))
 
 

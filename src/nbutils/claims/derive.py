@@ -27,6 +27,10 @@ _TOTAL = re.compile(
     r"\b(?:total|together|sums?|in all|altogether|add(?:s|ed)? up|pool\w*|so far|overall|combined|"
     r"all (?:\w+ )?(?:days|weeks|months|quarters)|cost|brought|over)\b"
 )
+_RATIO = re.compile(
+    r"\b(?:share|per|divid\w+|multipl\w+|times|ratio|each|rates?|minus|less|gap|difference|gave|"
+    r"give|gives|made|make|out of|accounts were|were)\b"
+)
 Result = tuple[float, str]
 
 
@@ -82,7 +86,7 @@ def _unlikely(
 
 def _circles(judge: Judge, work: Work, unit: str) -> Iterator[tuple[str, Iterator[Result]]]:
     own, earlier = _stated(judge, work)
-    percent = work.span.unit == "%"
+    percent = work.span.unit in ("%", "part")
     if judge.source.case is None:
         # any text: what the sentence states, and what the input says of the same thing
         near = [*own[:6], *(_literal(lit, "") for lit in _near(judge, work))]
@@ -203,12 +207,14 @@ def _combine(
         for b in amounts[i + 1 :]:
             for value, own, how in results(a, b):
                 # the sum or difference of two percents is in points, never a percent
+                if not percent and unit == "share" and " / " in how:
+                    continue
                 if own == unit == "share" and percent and (" + " in how or " - " in how):
                     continue
                 if own == unit:
                     yield value, how
                     yield from ((value * k, f"{how} x {k:g}") for k in times[:2] if total)
-                if own == "x" and unit == "share":
+                if own == "x" and unit == "share" and percent:
                     yield value, how
                     yield abs(value - 1), f"{how} - 1"
 
@@ -288,6 +294,8 @@ def _in_units(total: float, series: Series, cohort: list[Amount]) -> Iterator[tu
 def _across(judge: Judge, work: Work, unit: str) -> Iterator[Result]:
     """Series against each other and against the cohort, in the periods that a sentence names."""
     source = judge.source
+    if not _RATIO.search(work.sentence.low):
+        return
     periods = [low for low, high in work.sentence.windows if high - low == 1][:3]
     periods = list(dict.fromkeys([*periods, source.n - 1, 0]))
     rows = [s for s in source.series[:5] if len(s.values) == source.n and not s.gap]

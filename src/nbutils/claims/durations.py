@@ -160,6 +160,7 @@ def _other_unit(judge: Judge, work: Work) -> bool:
                 text = f"{length} {case.period}s"
                 return work.settle("supported", "duration", f"{text} are {span.text}")
         before = judge.context(work)[0]
-        if not _RUN_BEFORE.search(before) and span.unit != case.period:
+        given = any(lit.span.unit == span.unit for lit in judge.source.literals)
+        if not given and not _RUN_BEFORE.search(before) and span.unit != case.period:
             return work.settle("unchecked", "duration", "another unit than the series")
     return False

@@ -55,7 +55,7 @@ _LEVEL_BEFORE = re.compile(
     r"\b(?:from|to|at|was|were|(?<!on )averag(?:es?|ed|ing)|mean|mean of|average of|"
     r"between|stood at|reached|hit|"
     r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only|"
-    r" just| still)? ?~?$"
+    r" just| still| at least| at most| nearly| almost)? ?~?$"
 )
 _CARRY = re.compile(
     r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$"
@@ -151,6 +151,7 @@ class Work:
     derivation: str = ""
     operand: Operand | None = None
     pair: Pair | None = None
+    by: float = 0.0
     paced: bool | None = None
     memo: dict[str, list[Pair]] = field(default_factory=dict)
 

@@ -171,7 +171,7 @@ def means(
     """Means that a sentence may speak of."""
     seen = set()
     for low, high in windows_for_means(sentence, before, source):
-        if high - low >= 1 and (low, high) not in seen:
+        if high - low > 1 and (low, high) not in seen:
             seen.add((low, high))
             operand = mean(series, low, high)
             if operand:
@@ -251,7 +251,8 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
                 return operand
         if right.startswith(" now") and not tied:
             return first_inside(points(series, _ends(series)), wanted)
-        named = [i for w in (tied or sentence.windows) for i in range(*w)]
+        spoken = tied or ([] if averaged else sentence.windows)
+        named = [i for w in spoken for i in range(*w)]
         if "from" in left[-20:]:
             named += [low - 1 for low, _ in tied]
         operand = first_inside(points(series, named), wanted)
