@@ -38,9 +38,9 @@ def count(judge: Judge, work: Work) -> bool:
         w.pair for w in work.sentence.works[:60] if w.verdict == "supported" and w.pair is not None
     ]
     explicit = pairs.explicit(work.sentence, span.start)
-    bound = [*told[::-1], *explicit, *judge.used[:-24:-1]]
+    bound = [*told[::-1], *explicit, *judge.used[:-24:-1], *changes.strong(judge, work)]
     if not told:
-        bound += [*changes.strong(judge, work), *changes.medium(judge, work)]
+        bound += changes.medium(judge, work)
     for pair in bound:
         for value in changes.values(pair, work, by):
             total = abs(value) * case.cohort

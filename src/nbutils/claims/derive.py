@@ -51,9 +51,10 @@ def derive(judge: Judge, work: Work) -> bool:
     if not unit or (span.unit == "%" and judge.says_change(work)):
         return False
     level = unit == "share" and span.unit == "%" and judge.level_context(work)
+    rates = judge.source.case is None or judge.source.case.unit in ("rate", "percent")
     wanted = span.interval()[0] * by, span.interval()[1] * by
     for circle, results in _circles(judge, work, unit):
-        if level and circle != "clause" and not before.endswith("="):
+        if level and circle != "clause" and rates and not before.endswith("="):
             continue
         found = _unlikely(results, wanted, CHANCES[circle], 2 * span.step * by)
         if found:
@@ -96,7 +97,7 @@ def _circles(judge: Judge, work: Work, unit: str) -> Iterator[tuple[str, Iterato
     times = _times(judge, work)
     yield "sentence", _combine(own[:6], unit, [], percent)
     cohort = _cohort(judge)
-    passage = [*own[:5], *cohort[:3], *earlier[:5]]
+    passage = [*own[:5], *cohort[:3], *earlier[:7]]
     total = unit == "number" and bool(_TOTAL.search(work.sentence.low))
     yield "passage", _combine(passage, unit, times, percent, total)
     for clause in _clauses(judge, work):
@@ -115,8 +116,9 @@ def _stated(judge: Judge, work: Work) -> tuple[list[Amount], list[Amount]]:
     )
     for other in near:
         amount = as_amount(judge, other, unit)
-        if amount:
-            found[other.sentence is not work.sentence].append(amount)
+        side = found[other.sentence is not work.sentence]
+        if amount and all(amount.value != known.value for known in side):
+            side.append(amount)
     if work.sentence.section == "urgency":
         # the last line sums up: it may take up anything told before
         for other in reversed(judge.works[-40:]):
@@ -246,10 +248,9 @@ def results(a: Amount, b: Amount) -> Iterator[tuple[float, str, str]]:
 def _sums(judge: Judge, work: Work, unit: str, cohort: list[Amount]) -> Iterator[Result]:
     """Sums over periods, of the values or of what lies above a mean that the text names."""
     source = judge.source
-    before = judge.before(work.sentence)
-    windows = list(
-        dict.fromkeys([*work.sentence.windows, *(before.windows if before else []), (0, source.n)])
-    )[:6]
+    at = work.sentence.index
+    passage = judge.sentences[max(0, at - 3) : at + 1][::-1]
+    windows = list(dict.fromkeys([w for s in passage[:3] for w in s.windows] + [(0, source.n)]))[:6]
     windows += [w for k in source.splits[:3] for w in ((k, source.n), (0, k))]
     if _TOTAL.search(work.sentence.low):
         for series in source.series[:5]:
@@ -266,9 +267,10 @@ def _sums(judge: Judge, work: Work, unit: str, cohort: list[Amount]) -> Iterator
                 text = " + ".join(a.note for a in parts)
                 yield sum(a.value for a in parts) * amount.value, f"({text}) of {amount.note}"
     main = source.main
+    yield from _of_cohort(judge, unit, cohort)
     if main is None or not _TOTAL.search(work.sentence.low):
         return
-    levels = [*work.sentence.levels, *(before.levels if before else [])]
+    levels = [item for sentence in passage for item in sentence.levels]
     bases = {o.value: o for _, o in levels if o.series is main and o.note.startswith("mean")}
     for base in list(bases.values())[:4]:
         for low, high in windows:
@@ -278,6 +280,21 @@ def _sums(judge: Judge, work: Work, unit: str, cohort: list[Amount]) -> Iterator
                 for value, own in _in_units(excess, main, cohort):
                     if own == unit:
                         yield value, f"sum of what periods {low + 1}-{high} differ from {base.note}"
+
+
+def _of_cohort(judge: Judge, unit: str, cohort: list[Amount]) -> Iterator[Result]:
+    """The first, last, highest and lowest value and the means around changes, of the cohort."""
+    source, main = judge.source, judge.source.main
+    by = {"rate": 1.0, "percent": 0.01}.get(main.unit) if main else None
+    if main is None or by is None:
+        return
+    known = [v for v in main.values if v is not None]
+    found = {known[0], known[-1], max(known), min(known)} if known else set()
+    for k in source.splits[:3]:
+        found |= {m for m in (main.mean(0, k), main.mean(k, source.n)) if m is not None}
+    for amount in cohort[:2]:
+        if amount.unit == unit:
+            yield from ((v * by * amount.value, f"{show(v)} of {amount.note}") for v in found)
 
 
 def _in_units(total: float, series: Series, cohort: list[Amount]) -> Iterator[tuple[float, str]]:
@@ -333,7 +350,9 @@ def as_amount(judge: Judge, work: Work, unit: str) -> Amount | None:
             return Amount(operand.value * (1.0 if own == "rate" else 0.01), "share", span.text)
     rate = unit in ("rate", "percent")
     if span.unit in ("%", "pp") or (span.unit == "points" and rate):
-        return Amount(span.value / 100, "share", span.text)
+        exact = abs(work.pair.diff) * work.by if work.pair and work.by else span.value
+        low, high = span.interval()
+        return Amount((exact if low <= exact <= high else span.value) / 100, "share", span.text)
     if span.unit == "money":
         return Amount(span.value, "money", span.text)
     if work.kind == "point change" and rate and span.decimals < 2:

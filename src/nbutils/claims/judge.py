@@ -569,6 +569,9 @@ class Judge:
         by = self.factor(work.span, main) if main else None
         if main is None or by is None or self.says_change(work):
             return False
+        largest = max((abs(v) for v in main.values if v is not None), default=0.0)
+        if work.span.value * by > 3 * largest:
+            return False
         for low, high in levels.attached(work.sentence, work.span):
             value = main.at(low) if high - low == 1 else None
             if value is not None:
