@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nbutils import facts
-from nbutils.claims import changes, pairs
+from nbutils.claims import binding, changes, pairs
 from nbutils.claims.changes import show
 from nbutils.claims.grammar import Span
 from nbutils.claims.levels import inside
 from nbutils.claims.source import MAX_PERIODS
 
 if TYPE_CHECKING:
-    from nbutils.claims.judge import Judge, Work
+    from nbutils.claims.judge import Judge
+    from nbutils.claims.work import Work
 
 _NOISE = re.compile(
     r"\b(?:chance|noise|noisy|standard errors?|standard deviation|random|margin|luck|sampling|"
@@ -38,9 +39,9 @@ def count(judge: Judge, work: Work) -> bool:
         w.pair for w in work.sentence.works[:60] if w.verdict == "supported" and w.pair is not None
     ]
     explicit = pairs.explicit(work.sentence, span.start)
-    bound = [*told[::-1], *explicit, *judge.used[:-24:-1], *changes.strong(judge, work)]
+    bound = [*told[::-1], *explicit, *judge.used[:-24:-1], *binding.strong(judge, work)]
     if not told:
-        bound += changes.medium(judge, work)
+        bound += binding.medium(judge, work)
     for pair in bound:
         for value in changes.values(pair, work, by):
             total = abs(value) * case.cohort
@@ -96,8 +97,8 @@ def ratio(judge: Judge, work: Work) -> bool:
     low, high = span.interval()
     if span.text.lower().startswith(("doubl", "halv", "tripl", "trebl", "quadr", "twice")):
         low, high = _word_interval(span)
-    bound = [*changes.strong(judge, work), *changes.medium(judge, work)]
-    for pair in [*bound, *changes.weak(judge, work)]:
+    bound = [*binding.strong(judge, work), *binding.medium(judge, work)]
+    for pair in [*bound, *binding.weak(judge, work)]:
         for a, b in ((pair.a.value, pair.b.value), (pair.b.value, pair.a.value)):
             if a and b and low <= b / a <= high:
                 text = f"{show(b)} / {show(a)} = {show(b / a)}"

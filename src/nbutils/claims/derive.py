@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbutils.claims import changes
 from nbutils.claims.changes import show
 from nbutils.claims.grammar import PERIOD_WORDS, Span
 from nbutils.claims.source import Literal, Series
 
 if TYPE_CHECKING:
-    from nbutils.claims.judge import Judge, Work
+    from nbutils.claims.judge import Judge
+    from nbutils.claims.work import Work
 
 # the largest share of the neighbourhood that the results of each circle may cover
 CHANCES = {"sentence": 0.16, "passage": 0.10, "clause": 0.12, "sums": 0.12, "lists": 0.08}
@@ -111,9 +111,7 @@ def _stated(judge: Judge, work: Work) -> tuple[list[Amount], list[Amount]]:
     unit = judge.source.case.unit if judge.source.case else ""
     found: tuple[list[Amount], list[Amount]] = ([], [])
     near = judge.recent(work, 2)
-    near.sort(
-        key=lambda w: (w.sentence is not work.sentence, abs(w.span.start - work.span.start))
-    )
+    near.sort(key=lambda w: (w.sentence is not work.sentence, abs(w.span.start - work.span.start)))
     for other in near:
         amount = as_amount(judge, other, unit)
         side = found[other.sentence is not work.sentence]
@@ -349,6 +347,9 @@ def as_amount(judge: Judge, work: Work, unit: str) -> Amount | None:
         if own in ("rate", "percent"):
             return Amount(operand.value * (1.0 if own == "rate" else 0.01), "share", span.text)
     rate = unit in ("rate", "percent")
+    if rate and work.kind == "relative change":
+        # a percent of a rate is no share of the cohort
+        return None
     if span.unit in ("%", "pp") or (span.unit == "points" and rate):
         exact = abs(work.pair.diff) * work.by if work.pair and work.by else span.value
         low, high = span.interval()
@@ -357,7 +358,9 @@ def as_amount(judge: Judge, work: Work, unit: str) -> Amount | None:
         return Amount(span.value, "money", span.text)
     if work.kind == "point change" and rate and span.decimals < 2:
         return Amount(span.value / 100, "share", span.text)
-    if span.unit in ("", "points", unit.removesuffix("s")) and not (span.spelled and span.value < 2):
+    if span.unit in ("", "points", unit.removesuffix("s")) and not (
+        span.spelled and span.value < 2
+    ):
         if operand is not None and judge.source.per and operand.series is judge.source.main:
             return Amount(span.value / judge.source.per, "share", span.text)
         return Amount(span.value, "number", span.text)

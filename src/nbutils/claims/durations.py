@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from nbutils.claims.grammar import PERIOD_WORDS
 from nbutils.claims.source import Series
 
 if TYPE_CHECKING:
-    from nbutils.claims.judge import Judge, Work
+    from nbutils.claims.judge import Judge
+    from nbutils.claims.work import Work
 
 _SELECTS_BEFORE = re.compile(
     r"\b(?:first|last|past|previous|next|final|latest|other|remaining|most recent|recent|"
@@ -29,6 +31,11 @@ _STEPS = re.compile(
     r"small |even )?"
     r"(?:steps?|intervals?|falls?|rises?|drops?|gains?|losses|increases?|declines?|moves?|values?|"
     r"readings?|periods?|cohorts?|data points|times|points)\b"
+)
+_HELD = re.compile(
+    r"\b(?:(?P<side>below|under|above|over) \S+|(?:stayed|held|sat|remained|stood|was|been|kept|"
+    r"read) (?:at |between |within )?~?[\d.,%$€£k]+(?: (?:or|and|to) ~?[\d.,%$€£k]+)?)"
+    r" for (?:all )?$"
 )
 _PEAK = re.compile(r"\b(?:peak|trough|lowest|highest|bottom)\b")
 _BEYOND = re.compile(r"\b(?:under|above|below|over|beyond|at least|within|between|outside)\b")
@@ -117,6 +124,15 @@ def duration(judge: Judge, work: Work) -> bool:
     if not steps and (not case.period or span.unit != case.period):
         return _other_unit(judge, work)
     whole = span.value == int(span.value)
+    held = _held(judge, work) if whole and not span.hedge else None
+    if held is not None:
+        ok = int(span.value) in held
+        counted = " or ".join(str(k) for k in sorted(held))
+        return work.settle(
+            "supported" if ok else "contradicted",
+            "duration",
+            f"the values named hold for {counted or 'no'} {case.period or 'period'}s",
+        )
     if whole and int(span.value) in lengths(judge, work):
         return work.settle(
             "supported", "duration", f"{span.text}: a stretch of the {source.n} periods"
@@ -135,6 +151,29 @@ def duration(judge: Judge, work: Work) -> bool:
             f"the series has {source.n} periods; no stretch named or running has this length",
         )
     return work.settle("unchecked", "duration", "which periods are counted is not said")
+
+
+def _held(judge: Judge, work: Work) -> set[int] | None:
+    """For how long the series stays at, below or above what is named; None if nothing is."""
+    main, sentence = judge.source.main, work.sentence
+    before = judge.context(work)[0]
+    match = _HELD.search(before)
+    if main is None or match is None:
+        return None
+    start = work.span.start - len(before)
+    operands = [o for at, o in sentence.levels if start + match.start() <= at < work.span.start]
+    if not operands:
+        return None
+    side = match["side"]
+    half = max(abs(o.value - o.printed) for o in operands) + 1e-9
+    low, high = (f(o.value for o in operands) for f in (min, max))
+    if side:
+        low, high = (-math.inf, low) if side in ("below", "under") else (high, math.inf)
+    inside = [v is not None and low - half < v < high + half for v in main.values]
+    lengths = {sum(1 for _ in group) for fits, group in itertools.groupby(inside) if fits}
+    # the period in which a level is reached may be counted or not
+    lengths |= {k - 1 for k in lengths} if not side else set()
+    return (lengths | {sum(inside)}) - {0}
 
 
 def _counts_steps(work: Work) -> bool:

@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from nbutils.claims import changes, levels
+from nbutils.claims import binding, levels
 from nbutils.claims.changes import show
 from nbutils.claims.context import Sentence
 from nbutils.claims.grammar import lowered
@@ -15,7 +15,8 @@ from nbutils.claims.pairs import ordered
 from nbutils.claims.source import Series
 
 if TYPE_CHECKING:
-    from nbutils.claims.judge import Judge, Work
+    from nbutils.claims.judge import Judge
+    from nbutils.claims.work import Work
 
 _LIST = re.compile(r"^(?:,? (?:and |then |and then |and now |and finally )?)$")
 _WHOLE = re.compile(
@@ -25,7 +26,9 @@ _WHOLE = re.compile(
 _SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|later|by)\b")
 # moves of a part of the series, which its ends say nothing about
 _APART = re.compile(r"\b(?:ordinary|usual|normal|others?|year (?:before|earlier)|last year)\b")
-_SINGLE = re.compile(r"\b(?:largest|biggest|steepest|sharpest|single|smallest|one step|overnight)\b")
+_SINGLE = re.compile(
+    r"\b(?:largest|biggest|steepest|sharpest|single|smallest|one step|overnight)\b"
+)
 _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
     r"surged|up|gained)|(?P<down>fell|fallen|falling|falls|declined|declining|decreased|dropped|"
@@ -87,8 +90,10 @@ def _deviations(judge: Judge, items: list[Work]) -> bool:
     sentence = items[0].sentence
     before = judge.before(sentence)
     named = [*sentence.levels, *(before.levels if before else [])]
-    by = {"rate": 100.0}.get(main.unit, 1.0) if main else 1.0
-    for _, level in named[:6] if main else ():
+    if main is None:
+        return False
+    by = {"rate": 100.0}.get(main.unit, 1.0)
+    for _, level in named[:6]:
         away = [None if v is None else abs(v - level.value) * by for v in main.values]
         indexes = levels.listed(Series(away, "number"), [w.span.interval() for w in items])
         if indexes is None or not all(
@@ -112,7 +117,7 @@ def _steps(judge: Judge, items: list[Work]) -> None:
             {in_points} if items[0].span.unit in ("pp", "points") else {1 / (by or 1.0), in_points}
         )
         for scale in tries:
-            stepped = changes.step_series(series, scale)
+            stepped = binding.step_series(series, scale)
             indexes = levels.listed(stepped, [w.span.interval() for w in items])
             if indexes is None:
                 continue
@@ -209,9 +214,7 @@ def _reversed(
     first, second = (levels.find(judge, w, main, x) for w, x in ((a, start), (b, stop)))
     if not first or not second or first.time is None or second.time is None:
         return False
-    if first.time < second.time or any(
-        same(a.span, lit.span) for lit in judge.source.literals
-    ):
+    if first.time < second.time or any(same(a.span, lit.span) for lit in judge.source.literals):
         return False
     return a.settle("contradicted", "level", f"{first.note} comes after {second.note}")
 
@@ -250,8 +253,7 @@ def _role(judge: Judge, sentence: Sentence, series: Series, i: int, j: int) -> b
 def turns(series: Series) -> set[int]:
     """Where a series stops moving or begins to: a step of size beside one that is hardly any."""
     steps = [
-        None if a is None or b is None else abs(b - a)
-        for a, b in itertools.pairwise(series.values)
+        None if a is None or b is None else abs(b - a) for a, b in itertools.pairwise(series.values)
     ]
     large = max((s for s in steps if s is not None), default=0.0)
     found = set()
@@ -301,12 +303,12 @@ def _range(judge: Judge, a: Work, b: Work) -> None:
 def _step_range(judge: Judge, a: Work, b: Work, series: Series) -> bool:
     """Read "Widened by 11 to 15 a month": the smallest and largest successive change."""
     points = b.span.unit in ("pp", "points")
-    if not (points or judge.says_change(a) or changes.says_steps(a)):
+    if not (points or judge.says_change(a) or binding.says_steps(a)):
         return False
     by = (1.0 if not points else 0.01) if series.unit == "rate" else factor(b.span, series.unit)
     if by is None:
         return False
-    stepped = changes.step_series(series, 1 / by)
+    stepped = binding.step_series(series, 1 / by)
     found = levels.ranged(stepped, a.span.interval(), b.span.interval())
     if found is None:
         return False

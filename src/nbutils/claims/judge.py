@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from nbutils.claims import (
     amounts,
+    binding,
     changes,
     derive,
     durations,
     groups,
     levels,
     masks,
+    phrases,
     statistics,
 )
 from nbutils.claims.changes import show
@@ -23,142 +24,10 @@ from nbutils.claims.levels import factor, same, scaled
 from nbutils.claims.pairs import Pair, ordered
 from nbutils.claims.source import Literal, Operand, Series, Source, ordered_stems
 from nbutils.claims.verdict import Claim
+from nbutils.claims.work import Work
 
-_NOUN = (
-    "loss|drop|gain|rise|fall|increase|decrease|decline|change|growth|lift|jump|reduction|"
-    "improvement|deterioration|cut|slide|dip|step|move|difference|gap|swing|uplift|slip|erosion|"
-    "advance|climb|worsening|shortfall|widening|lead|range|spread|band|"
-    "(?<!in )total"
-)
-_CHANGE_BEFORE = re.compile(
-    rf"(?:\bby|\bdown|\bup|\bplus|\bminus|\banother|\bextra|\b(?:largest|biggest|steepest|"
-    rf"smallest)|\b(?:{_NOUN})s?(?: is| was| were|, or)?"
-    r"(?: of|,|:)?|\b(?:fell|rose|risen|dropped|gained|lost|declined|increased|decreased|"
-    r"grew|grown|"
-    r"slid|shed|added|climbed|shrank|jumped|slipped|fallen|lose|loses|gains|falls|rises|improved|"
-    r"worsened|steps of))"
-    r"(?: a| the| further| another| full| total)?"
-    r"(?: about| around| roughly| some| nearly| almost| only| just| more than| at least| over|"
-    r" under| approximately| less than| close to| up to)* ?[~-]?$"
-)
-_CHANGE_AFTER = re.compile(
-    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|under|better|"
-    r"worse|apart|"
-    rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|of a point|{_NOUN})\b"
-)
-_PERCENT_OF = re.compile(
-    r"(?:\bpoints?|\bpp|[$€£][\d,.]+[km]?|(?P<time>\bdays?|\bhours?))(?: \w+){0,2}(?: \(|, or |"
-    r",? or | \(or |, )"
-    r"(?:about |roughly |around |some |nearly |a )?~?$"
-)
-_LEVEL_BEFORE = re.compile(
-    r"\b(?:from|to|at|was|were|(?<!on )averag(?:es?|ed|ing)|mean|mean of|average of|"
-    r"between|stood at|reached|hit|"
-    r"against|low of|high of|peak of|level of|back to)(?: about| around| roughly| only|"
-    r" just| still| at least| at most| nearly| almost)? ?~?$"
-)
-_CARRY = re.compile(
-    r"^(?:,? (?:and|or|then|and then|to)|,|-|\u2013| of (?:the|its|those|these|that)(?: \w+)?) ?$"
-)
-_FUNCTION = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "or",
-        "but",
-        "of",
-        "in",
-        "to",
-        "the",
-        "from",
-        "is",
-        "was",
-        "are",
-        "were",
-        "at",
-        "per",
-        "each",
-        "every",
-        "since",
-        "after",
-        "before",
-        "until",
-        "while",
-        "with",
-        "by",
-        "for",
-        "as",
-        "on",
-        "so",
-        "then",
-        "over",
-        "under",
-        "against",
-        "again",
-        "now",
-        "more",
-        "less",
-        "higher",
-        "lower",
-        "above",
-        "below",
-        "apart",
-        "between",
-        "both",
-        "during",
-        "where",
-        "when",
-        "which",
-        "that",
-        "than",
-        "out",
-        "all",
-    ]
-)
-
-
-_GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
-_GOES_ON = re.compile(r"^(?:,? (?:and )?(?:then |now |finally )|, (?:and )?| and (?:now )?)$")
-_THEN = re.compile(r"^, (?:and )?(?:then|now) $")
-_MORE_LIKELY = re.compile(r"^ (?:more|less|below|above|behind|ahead|apart)\b")
-_MORE = frozenset(["more", "less", "fewer", "extra", "additional", "other", "further"])
-_IS = re.compile(r"\b(?:is|was|were)\b")
 # a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
 CROWDED = 60
-
-
-def _thereafter(gap: str, left: Span, right: Span) -> bool:
-    """Whether "1 point, then 2, 3 and 4" goes on in the unit of its first item."""
-    if right.unit or right.decimals != left.decimals or not _GOES_ON.match(gap):
-        return False
-    return not right.noun or right.noun in _FUNCTION or right.noun in ("then", "finally")
-
-
-def _counts_things(span: Span) -> bool:
-    """Whether a bare number counts what the next words name: "6 more sign-ups"."""
-    return span.noun in _MORE and bool(span.noun2) and span.noun2 not in _FUNCTION
-
-
-@dataclass(slots=True)
-class Work:
-    """A number on its way to a verdict."""
-
-    span: Span
-    sentence: Sentence
-    kind: str = ""
-    verdict: str = ""
-    derivation: str = ""
-    operand: Operand | None = None
-    pair: Pair | None = None
-    by: float = 0.0
-    paced: bool | None = None
-    memo: dict[str, list[Pair]] = field(default_factory=dict)
-
-    def settle(self, verdict: str, kind: str, derivation: str) -> bool:
-        """Write down a verdict; returns True so that callers can stop."""
-        self.verdict, self.kind, self.derivation = verdict, kind, derivation
-        return True
 
 
 class Judge:
@@ -169,7 +38,7 @@ class Judge:
         self.output = output
         scanned = masks.scan(output)
         self.sentences = sentences(output, source, scanned.labels)
-        self.works = self._works(scanned.spans)
+        self.works = self._works(scanned.spans, output)
         self.used: list[Pair] = []
         # moves read as a whole: where the words begin and end, and the two values
         self.moves: list[tuple[int, int, Pair]] = []
@@ -177,7 +46,7 @@ class Judge:
         self.told: dict[tuple[float, str], Work] = {}
         self.regression = statistics.regression(self)
 
-    def _works(self, spans: list[Span]) -> list[Work]:
+    def _works(self, spans: list[Span], output: str) -> list[Work]:
         works, at = [], 0
         for span in spans:
             while at + 1 < len(self.sentences) and self.sentences[at].end <= span.start:
@@ -185,27 +54,10 @@ class Judge:
             works.append(Work(span, self.sentences[at]))
             self.sentences[at].works.append(works[-1])
         for left, right in zip(works[-2::-1], works[:0:-1], strict=False):
-            self._carry(left.span, right.span)
+            phrases.carry(output, left.span, right.span)
         for left, right in pairwise(works):
-            self._carry(left.span, right.span)
+            phrases.carry(output, left.span, right.span)
         return works
-
-    def _carry(self, left: Span, right: Span) -> None:
-        """Give "1.2 and 1.6 points" the unit of its last item."""
-        gap = self.output[left.end : right.start]
-        if left.spelled != right.spelled:
-            return
-        if left.unit in ("pp", "points") and _thereafter(gap, left, right):
-            right.unit = left.unit
-        moved = gap == " to " and self.output[max(0, left.start - 5) : left.start] == "from "
-        if left.unit in ("pp", "points") and not right.unit and (moved or _THEN.match(gap)):
-            right.unit = left.unit
-        if left.unit or right.unit not in ("pp", "points", "%") or left.currency:
-            return
-        if right.unit == "%" and " or" in gap:
-            return
-        if len(gap) < 24 and _CARRY.match(gap) and left.decimals == right.decimals:
-            left.unit = right.unit
 
     def run(self) -> list[Claim]:
         """Levels first, then changes between them, then what follows from the changes."""
@@ -288,16 +140,18 @@ class Judge:
         if work.span.sign > 0:
             return True
         if work.span.sign and work.span.unit in ("%", "", "money"):
-            return not (_LEVEL_BEFORE.search(before) or levels.attached(work.sentence, work.span))
-        told_by = _CHANGE_BEFORE.search(before)
+            return not (
+                phrases.LEVEL_BEFORE.search(before) or levels.attached(work.sentence, work.span)
+            )
+        told_by = phrases.CHANGE_BEFORE.search(before)
         if told_by and told_by[0].rstrip().endswith(",") and re.match(r" to [\d.]+%", after):
             return False
         if told_by and "followed by" not in before and not self._metric_word(told_by[0]):
             return True
-        if _CHANGE_AFTER.match(after):
+        if phrases.CHANGE_AFTER.match(after):
             return True
         # "8 points (18%)", "$4 or 9%": the percent of a change just told
-        match = _PERCENT_OF.search(before) if work.span.unit == "%" else None
+        match = phrases.PERCENT_OF.search(before) if work.span.unit == "%" else None
         told = match is not None and not levels.averaged_after(after)
         if match is not None and match["time"]:
             told = any(s.unit in ("days", "hours") for s in self.source.series[:1])
@@ -306,11 +160,11 @@ class Judge:
     def _metric_word(self, words: str) -> bool:
         """Whether "growth was 0.8%" only names the metric."""
         main = self.source.main
-        return bool(main and _IS.search(words) and main.words & set(ordered_stems(words)))
+        return bool(main and phrases.IS.search(words) and main.words & set(ordered_stems(words)))
 
     def level_context(self, work: Work) -> bool:
         """Whether the word before a number makes it a level."""
-        return bool(_LEVEL_BEFORE.search(self.context(work)[0])) or bool(
+        return bool(phrases.LEVEL_BEFORE.search(self.context(work)[0])) or bool(
             levels.attached(work.sentence, work.span)
         )
 
@@ -330,9 +184,11 @@ class Judge:
         """Try to read a number as a level; leaves the verdict open if it is none."""
         span = work.span
         in_points = span.unit in ("pp", "points")
-        gap = in_points and any(s.gap for s in self.source.series) and changes.says_gap(work)
+        gap = in_points and any(s.gap for s in self.source.series) and binding.says_gap(work)
         near = self.context(work)
-        gap_level = gap and bool(_GAP_OF.search(near[0]) or _MORE_LIKELY.match(near[1]))
+        gap_level = gap and bool(
+            phrases.GAP_OF.search(near[0]) or phrases.MORE_LIKELY.match(near[1])
+        )
         if span.unit in ("x", "part") or (in_points and not gap):
             return
         if self.says_change(work) and not gap_level:
@@ -348,7 +204,7 @@ class Judge:
             by = self.factor(span, series)
             if self.source.case is None and not self._names(work, series):
                 continue
-            if by is None or (series.gap and not series.main and not changes.says_gap(work)):
+            if by is None or (series.gap and not series.main and not binding.says_gap(work)):
                 continue
             operand = levels.find(self, work, series, scaled(span, by))
             if operand:
@@ -388,7 +244,7 @@ class Judge:
             series.unit == "percent"
             and not span.unit
             and not span.decimals
-            and (span.noun and span.noun not in _FUNCTION)
+            and (span.noun and span.noun not in phrases.FUNCTION)
         ):
             return None
         if by is None and span.unit in ("pp", "points") and series.gap:
@@ -484,7 +340,7 @@ class Judge:
         if span.unit in ("pp", "points"):
             return changes.judge_change(self, work, "point change", in_points)
         if span.unit == "%":
-            if _LEVEL_BEFORE.search(self.context(work)[0]) and not self.says_change(work):
+            if phrases.LEVEL_BEFORE.search(self.context(work)[0]) and not self.says_change(work):
                 return False
             if changes.judge_change(self, work, "relative change", 0.0):
                 return True
@@ -502,8 +358,8 @@ class Judge:
                 span.unit == ""
                 and unit in ("rate", "percent")
                 and (span.decimals < 2 or unit == "percent")
-                and (self.says_change(work) or span.noun in _FUNCTION or not span.noun)
-                and not _counts_things(span)
+                and (self.says_change(work) or span.noun in phrases.FUNCTION or not span.noun)
+                and not phrases.counts_things(span)
             )
             return bare and changes.judge_change(self, work, "point change", in_points)
         return False
@@ -548,7 +404,7 @@ class Judge:
         name = span.text in self.source.masked and (span.decimals or span.value >= 100)
         if name or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")
-        explicit = changes.strong(self, work) if span.unit == "x" else []
+        explicit = binding.strong(self, work) if span.unit == "x" else []
         if explicit and span.text.lower().startswith(("doubled", "halved", "tripled")):
             pair = explicit[0]
             text = f"{show(pair.a.value)} to {show(pair.b.value)} is another ratio"
@@ -557,7 +413,7 @@ class Judge:
             return work.settle("unchecked", self.kind(work), "no operands found for it")
         if self._tied_elsewhere(work):
             return True
-        bound = changes.strong(self, work) if span.unit in ("pp", "points", "%") else []
+        bound = binding.strong(self, work) if span.unit in ("pp", "points", "%") else []
         if bound and (span.unit != "%" or self.says_change(work)):
             text = changes.explain(bound[0], self._value(bound[0], span), self._by(span), work)
             return work.settle("contradicted", self.kind(work), f"expected: {text}")

@@ -14,7 +14,8 @@ from nbutils.claims.pairs import mean, point
 from nbutils.claims.source import Operand, Series, Source
 
 if TYPE_CHECKING:
-    from nbutils.claims.judge import Judge, Work
+    from nbutils.claims.judge import Judge
+    from nbutils.claims.work import Work
 
 MEAN = re.compile(
     r"\b(?:average\w*|averaging|mean|means|typical\w*|on the whole|overall|usual|norm\w*)\b"
@@ -271,9 +272,9 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
     if series.main and _NOW.search(left[-28:]) and not sentence.windows:
         return first_inside(points(series, _ends(series)), wanted)
     if MEAN.search(left) and not series.main and len(series.values) != source.n:
-        whole = mean(series, 0, len(series.values))
-        if whole and inside(whole.value, wanted):
-            return whole
+        over_all = mean(series, 0, len(series.values))
+        if over_all and inside(over_all.value, wanted):
+            return over_all
     operand = first_inside(points(series, outward(series)), wanted)
     moved = _MOVED_TO.search(left)
     if (

@@ -97,9 +97,7 @@ def explicit(sentence: Sentence, at: int) -> list[Pair]:
     return found
 
 
-def labelled(
-    sentence: Sentence, source: Source, series: Series | None = None
-) -> Iterator[Pair]:
+def labelled(sentence: Sentence, source: Source, series: Series | None = None) -> Iterator[Pair]:
     """Pairs made by the periods that a sentence names: two of them, or a step into one."""
     series = series or source.main
     if series is None:
@@ -120,9 +118,7 @@ def labelled(
             yield Pair(before, last, "step into the period named")
 
 
-def around(
-    sentence: Sentence, source: Source, series: Series | None = None
-) -> Iterator[Pair]:
+def around(sentence: Sentence, source: Source, series: Series | None = None) -> Iterator[Pair]:
     """Pairs that a named period suggests: since it, up to it, before and after it."""
     series = series or source.main
     if series is None:
@@ -159,16 +155,18 @@ def range_of(source: Source, low: int, high: int) -> list[Pair]:
     known = [o for i in range(low, high) if (o := point(series, i))] if series else []
     if len(known) < 3:
         return []
-    extremes = (f(known, key=lambda o: o.value) for f in (min, max))
-    return [ordered(*extremes, "range of the window")]
+    low_end, high_end = (f(known, key=lambda o: o.value) for f in (min, max))
+    return [ordered(low_end, high_end, "range of the window")]
 
 
 def beside_splits(sentence: Sentence, source: Source) -> list[Pair]:
     """The whole move before, or since, a change that the input tells of."""
     series, n = source.main, source.n
     before, since = _UNTIL.search(sentence.low), _SINCE.search(sentence.low)
-    found = []
-    for k in source.splits[:4] if series and (before or since) else ():
+    found: list[Pair] = []
+    if series is None or not (before or since):
+        return found
+    for k in source.splits[:4]:
         spans = [(0, k - 1, "up to the change")] if before else []
         if since:
             spans += [(k, n - 1, "since the change"), (k - 1, n - 1, "since the change")]
@@ -218,7 +216,11 @@ def literal_pairs(
         span = literal.span
         if literal.line in ("metric", "regression") or span.spelled or not literal.words & words:
             continue
-        if span.unit != same_as if same_as is not None else span.unit not in ("", unit, "%", "money"):
+        if (
+            span.unit != same_as
+            if same_as is not None
+            else span.unit not in ("", unit, "%", "money")
+        ):
             continue
         by = 0.01 if span.unit == "%" and unit == "rate" and same_as is None else 1.0
         value = span.value * by

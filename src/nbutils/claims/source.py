@@ -395,7 +395,9 @@ def _names(case: Case | None) -> dict[str, list[int]]:
 def _place(name: str, length: int) -> tuple[int | None, int]:
     """Month or quarter of a name, counted from 0 in its first year, and whether a year is told."""
     word, _, year = name.partition(" ")
-    in_year = _MONTH_INDEX.get(word) if length == 12 else int(word[1]) - 1 if word[0] == "q" else None
+    in_year = (
+        _MONTH_INDEX.get(word) if length == 12 else int(word[1]) - 1 if word[0] == "q" else None
+    )
     if in_year is None or (length == 12) != (word in _MONTH_INDEX):
         return None, 0
     return in_year + length * int(year or 0), int(year or 0)

@@ -11,7 +11,8 @@ from nbutils.claims.source import stems
 from nbutils.facts.regression import Predictor, Regression, parse_regression
 
 if TYPE_CHECKING:
-    from nbutils.claims.judge import Judge, Work
+    from nbutils.claims.judge import Judge
+    from nbutils.claims.work import Work
 
 _P = re.compile(r"\bp(?:-value)?s?(?: (?:of|is|was|at))? ?[=<>≤≥]?(?: about)? ?$")
 _RATIO = re.compile(r"\b(?:odds ratios?)\b[ =:]*(?:of |is |was |at |about )*[=:]? ?$")

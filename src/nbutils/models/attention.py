@@ -65,6 +65,9 @@ def growing_cache(config: Any) -> Any:
     from transformers.cache_utils import DynamicLayer
 
     class GrowingLayer(DynamicLayer):
+        keys: Any
+        values: Any
+
         def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
             if not self.is_initialized:
                 self.lazy_initialization(key_states, value_states)
@@ -84,7 +87,7 @@ def _append(room: dict[str, Any], name: str, held: Any, new: Any) -> Any:
     """What is held and what is new, as a view of a block with room for more."""
     length = held.shape[-2] if held.numel() else 0
     total = length + new.shape[-2]
-    block = room.get(name)
+    block: Any = room.get(name)
     ours = block is not None and held.numel() and held.data_ptr() == block.data_ptr()
     if not ours or block.shape[0] != new.shape[0] or block.shape[-2] < total:
         block = new.new_empty((*new.shape[:-2], total + SPARE, new.shape[-1]))
