@@ -13,6 +13,7 @@ from nbutils.claims.grammar import lowered
 from nbutils.claims.levels import factor, inside, same, scaled
 from nbutils.claims.pairs import ordered
 from nbutils.claims.source import Series
+from nbutils.claims.work import CROWDED
 
 if TYPE_CHECKING:
     from nbutils.claims.judge import Judge
@@ -39,7 +40,7 @@ _VERB_FROM = re.compile(
 
 def read_groups(judge: Judge) -> None:
     """Lists, ranges and from-to moves are read as a whole."""
-    works = [w for w in judge.works if not w.verdict]
+    works = [w for w in judge.works if not w.verdict and len(w.sentence.works) <= CROWDED]
     i = 0
     while i < len(works) - 1:
         j = i

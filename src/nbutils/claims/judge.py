@@ -24,10 +24,7 @@ from nbutils.claims.levels import factor, same, scaled
 from nbutils.claims.pairs import Pair, ordered
 from nbutils.claims.source import Literal, Operand, Series, Source, ordered_stems
 from nbutils.claims.verdict import Claim
-from nbutils.claims.work import Work
-
-# a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
-CROWDED = 60
+from nbutils.claims.work import CROWDED, Work
 
 
 class Judge:

@@ -9,6 +9,9 @@ from nbutils.claims.grammar import Span
 from nbutils.claims.pairs import Pair
 from nbutils.claims.source import Operand
 
+# a sentence with more numbers than this is no prose: its levels are read, nothing else is bound
+CROWDED = 60
+
 
 @dataclass(slots=True)
 class Work:
