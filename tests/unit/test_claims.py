@@ -86,6 +86,62 @@ def test_awkward_series_never_support_a_wrong_number(data: str, output: str, wan
     assert found[wanted] != "supported"
 
 
+@pytest.mark.parametrize(
+    ("output", "wanted", "verdict"),
+    [
+        # beside a move that is told, only its own size counts, though week 5 fell by 7 points
+        ("Activation fell from 0.44 to 0.36, down 8 points.", "8 points", "supported"),
+        ("Activation fell from 0.44 to 0.36, down 7 points.", "7 points", "contradicted"),
+        ("Activation lost 7 points in five weeks, from 0.44 to 0.36.", "7 points", "contradicted"),
+        # points and the percent beside them are of one pair
+        ("Since week 4 activation has lost 8 points (18%).", "18%", "supported"),
+        ("Since week 4 activation has lost 8 points (21%).", "21%", "contradicted"),
+        # a range named so is the lowest to the highest value
+        ("The series moves in a band of 9 points.", "9 points", "supported"),
+        ("The series moves in a band of 7 points.", "7 points", "contradicted"),
+        # for how long values hold is counted
+        ("It has stayed at 0.36 or 0.37 for four weeks.", "four weeks", "supported"),
+        ("It has stayed at 0.36 or 0.37 for six weeks.", "six weeks", "contradicted"),
+        # a percent of a rate is no share of the cohort: 8 points are 112 sign-ups, 18% are not
+        ("It fell from 0.44 to 0.36, by 18%. That is 112 users a week.", "112", "supported"),
+        ("It fell from 0.44 to 0.36, by 18%. That is 252 users a week.", "252", "unsupported"),
+    ],
+)
+def test_numbers_are_held_to_what_stands_beside_them(
+    output: str, wanted: str, verdict: str
+) -> None:
+    assert verdicts(f"Analysis: {output}")[wanted] == verdict
+
+
+def test_amounts_of_one_passage_combine() -> None:
+    lost = "Weeks 1-4 average 0.44 and weeks 5-8 average 0.365, a loss of 7.5 points. "
+    assert verdicts(f"{lost}Over four weeks that is about 420 users in all.")["420"] == "supported"
+    assert verdicts(f"{lost}Over four weeks that is about 560 users in all.")["560"] in claims.WRONG
+    notes = "\nNotes: 150 users answered the survey, of which 87 named the phone check."
+    found = verdicts("Of the users who answered the survey, 58% named the check.", CASE + notes)
+    assert found["58%"] == "supported"
+    found = verdicts("Of the users who answered the survey, 68% named the check.", CASE + notes)
+    assert found["68%"] in claims.WRONG
+
+
+def test_two_numbers_with_their_quarters_are_no_label() -> None:
+    case = "Metric: Cycle (days)\nData: [90, 110] (last 2 quarters)\n"
+    notes = "Notes: review took 14 days in quarter 1 and 41 in quarter 2."
+    assert verdicts("The review took 14 days and now takes 41.", case + notes)["41"] == "supported"
+
+
+def test_a_month_with_its_year_is_one_period() -> None:
+    case = (
+        "Metric: Rate\nData: [0.36, 0.31, 0.36, 0.37, 0.37, 0.33, 0.36, 0.37, 0.37, 0.36, 0.36, "
+        "0.37, 0.35, 0.31] (last 14 months, July 2023 to August 2024)"
+    )
+    assert verdicts("It was 0.36 in July 2023.", case)["0.36"] == "supported"
+    assert verdicts("It was 0.36 in July 2024.", case)["0.36"] == "contradicted"
+    assert (
+        verdicts("From July 2024 to August 2024 it fell 4 points.", case)["4 points"] == "supported"
+    )
+
+
 def test_a_text_without_numbers_is_not_perfect() -> None:
     verdict = claims.verify(CASE, "Activation fell.")
     assert (verdict.precision, verdict.coverage, verdict.faithful) == (None, None, False)
