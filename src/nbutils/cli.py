@@ -58,9 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
     check = commands.add_parser("check", help="verify the numbers of analyses in a JSONL file")
-    what = check.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", help='rows like {"input": "...", "output": "..."}')
-    what.add_argument("--self-test", action="store_true", help="test the verifier on itself")
+    check.add_argument("file", nargs="?", help='rows like {"input": "...", "output": "..."}')
+    check.add_argument(
+        "--self-test",
+        action="store_true",
+        help="measure the verifier on its labelled texts, or on FILE taken to be right",
+    )
     check.add_argument("--json", action="store_true", help="print one verdict a line")
     check.set_defaults(command=_check)
     report = commands.add_parser("report", help="make the pages of a run again from its files")
@@ -109,8 +112,10 @@ def _report(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from . import claims
 
+    if not (args.file or args.self_test):
+        raise UserError("nothing to check: name a JSON Lines file, or use --self-test.")
     if args.self_test:
-        for row in claims.self_test():
+        for row in claims.on_texts(_texts(args.file)) if args.file else claims.self_test():
             print(json.dumps(row, ensure_ascii=False) if args.json else _plain(row))
         return 0
     verdicts = list(_verdicts(args.file))
@@ -130,18 +135,26 @@ def _check(args: argparse.Namespace) -> int:
 def _verdicts(file: str) -> list[tuple[str, Any]]:
     """Row id (or number) and verdict of every row."""
     from . import claims
+
+    return [
+        (str(row.get("id", number)), claims.verify(row["input"], row["output"]))
+        for number, row in enumerate(_texts(file), start=1)
+    ]
+
+
+def _texts(file: str) -> list[dict[str, Any]]:
+    """Rows with input and output, both of them text."""
     from .examples import DataFileError, read_jsonl
 
-    verdicts = []
-    for number, row in enumerate(read_jsonl(file, required=("input", "output")), start=1):
+    rows = read_jsonl(file, required=("input", "output"))
+    for number, row in enumerate(rows, start=1):
         for key in ("input", "output"):
             if not isinstance(row[key], str):
                 raise DataFileError(
                     f"{file}, row {number}: field '{key}' is {type(row[key]).__name__}, expected "
                     f"text: write it as one string."
                 )
-        verdicts.append((str(row.get("id", number)), claims.verify(row["input"], row["output"])))
-    return verdicts
+    return rows
 
 
 def _line(name: str, verdict: Any) -> tuple[str, ...]:

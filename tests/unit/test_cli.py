@@ -533,10 +533,23 @@ def test_check_names_file_and_line(
 
 
 def test_check_needs_a_file_or_the_self_test(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        cli.main(["check"])
-    assert end.value.code == 2
-    assert "--self-test" in capsys.readouterr().err
+    assert cli.main(["check"]) == 2
+    assert "name a JSON Lines file, or use --self-test" in capsys.readouterr().err
+
+
+def test_the_verifier_is_measured_on_a_users_own_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    right = "Analysis: D7 retention fell from 0.42 to 0.36, down 14%."
+    rows = [{"input": CASE, "output": right}, {"input": CASE, "output": f"{right} Costs: 17.35."}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cli.main(["check", str(file), "--self-test", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (found[0]["test"], found[0]["n"]) == ("accusation", 7)
+    assert found[0]["recall"] == pytest.approx(1 / 7)
+    planted = next(row for row in found if row["group"] == "all" and row["test"] == "perturbation")
+    assert (planted["n"], planted["recall"]) == (6, 1.0)
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:

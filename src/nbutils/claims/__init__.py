@@ -14,11 +14,21 @@ import re
 from functools import lru_cache
 
 from nbutils.claims.judge import Judge
-from nbutils.claims.selftest import self_test
+from nbutils.claims.selftest import on_texts, self_test
 from nbutils.claims.source import Source, read
 from nbutils.claims.verdict import KINDS, VERDICTS, WRONG, Claim, Verdict
 
-__all__ = ["KINDS", "VERDICTS", "WRONG", "Claim", "Verdict", "digit_score", "self_test", "verify"]
+__all__ = [
+    "KINDS",
+    "VERDICTS",
+    "WRONG",
+    "Claim",
+    "Verdict",
+    "digit_score",
+    "on_texts",
+    "self_test",
+    "verify",
+]
 
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 

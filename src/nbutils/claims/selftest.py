@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -117,28 +118,66 @@ def _perturbed(rows: list[Row], rng: random.Random) -> list[Row]:
         if any(span["verdict"] in WRONG for span in row["spans"]):
             continue
         for span in (s for s in row["spans"] if s["verdict"] == "supported"):
-            other = perturb(span["text"], rng)
-            if other is None:
-                continue
-            start, end = span["start"], span["start"] + len(span["text"])
-            output = row["output"][:start] + other + row["output"][end:]
-            claim = _at(_claims(row["input"], output), start, start + len(other))
-            found[span["kind"]][0] += claim is not None and claim.verdict in WRONG
-            found[span["kind"]][1] += 1
+            hit = _planted(row, span["start"], span["text"], rng)
+            if hit is not None:
+                found[span["kind"]][0] += hit
+                found[span["kind"]][1] += 1
+    return _by_kind(found)
+
+
+def _planted(row: Row, start: int, text: str, rng: random.Random) -> bool | None:
+    """Whether an error planted in one number is found; None if the number has no digits."""
+    other = perturb(text, rng)
+    if other is None:
+        return None
+    output = row["output"][:start] + other + row["output"][start + len(text) :]
+    claim = _at(_claims(row["input"], output), start, start + len(other))
+    return claim is not None and claim.verdict in WRONG
+
+
+def _by_kind(found: dict[str, list[int]]) -> list[Row]:
     total = [sum(hits for hits, _ in found.values()), sum(n for _, n in found.values())]
     named = [(kind, hits, n) for kind, (hits, n) in found.items()]
+    empty = {"precision": None, "f1": None}
     return [
-        {
-            "test": "perturbation",
-            "group": kind,
-            "precision": None,
-            "recall": hits / n,
-            "f1": None,
-            "n": n,
-        }
+        {"test": "perturbation", "group": kind, **empty, "recall": hits / n, "n": n}
         for kind, hits, n in [*named, ("all", total[0], total[1])]
         if n
     ]
+
+
+def on_texts(rows: Iterable[Row], seed: int = 0) -> list[Row]:
+    """Measure the verifier on texts that are taken to be right.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Texts ``input`` and ``output``.
+    seed : int
+        Seeds the planted errors.
+
+    Returns
+    -------
+    list of dict
+        As `self_test`: ``test`` is "accusation" (``recall``: share of the numbers with a definite
+        verdict that are called wrong) or "perturbation" (``recall``: share of the errors planted
+        in supported numbers that are found, one row per kind and "all").
+    """
+    rng = random.Random(seed)
+    found = {kind: [0, 0] for kind in KINDS}
+    wrong = checked = 0
+    for row in rows:
+        for claim in _claims(row["input"], row["output"]):
+            wrong += claim.verdict in WRONG
+            checked += claim.verdict in ("supported", *WRONG)
+            if claim.verdict == "supported":
+                hit = _planted(row, claim.start, claim.text, rng)
+                if hit is not None:
+                    found[claim.kind][0] += hit
+                    found[claim.kind][1] += 1
+    accused = wrong / checked if checked else None
+    share = {"test": "accusation", "group": "all", "precision": None, "recall": accused}
+    return [{**share, "f1": None, "n": checked}, *_by_kind(found)]
 
 
 def _swapped(rows: list[Row]) -> Row:
