@@ -35,6 +35,7 @@ _AGAINST = re.compile(
     r"surplus|over "
     r"the|over its|missing|lead|behind|ahead)\b"
 )
+_OVERALL = re.compile(r"\bover the (?:whole )?(?:period|series|stretch)\b|\b(?:overall|in all)\b")
 _EVERY = re.compile(r"\b(?:each|every)\b")
 _TOGETHER = re.compile(
     r"\b(?:each other|one another|within|differ\w*|wander\w*|var(?:y|ied|ies)|moved by)\b"
@@ -49,6 +50,7 @@ def strong(judge: Judge, work: Work) -> list[Pair]:
         means = [o for o in told if o.note.startswith("mean")][-2:]
         found = [pairs.ordered(a, b, "the two means named") for a, b in pairwise(means)]
         found += pairs.explicit(work.sentence, work.span.start)
+        found += pairs.cumulative(work.sentence, judge.source)
         work.memo["strong"] = found + list(pairs.labelled(work.sentence, judge.source))
     return work.memo["strong"]
 
@@ -65,6 +67,9 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
     before = judge.before(sentence)
     found = judge.used[:-4:-1] if sentence.section == "analysis" else judge.used[:-40:-1]
     if not sentence.levels:
+        if not sentence.windows and source.main:
+            for k in source.splits[:1]:
+                found = found + list(pairs.split(source.main, k, source.n))[:1]
         if _SINCE.search(sentence.low) or not sentence.windows:
             found = found + list(pairs.around(sentence, source))[:8]
         if before:
@@ -75,7 +80,8 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
         found = found + [
             pairs.ordered(a, nearest, "with the sentence before") for _, a in before.levels[-6:]
         ]
-    if not between(sentence) and (len(sentence.levels) < 2 or not sentence.windows):
+    alone = len(sentence.levels) < 2 or not sentence.windows or _OVERALL.search(sentence.low)
+    if not between(sentence) and alone:
         found = found + pairs.ends(source)
     until = bisect_left(judge.means, sentence.index, key=lambda item: item[0])
     found += [pair for _, pair in judge.means[max(0, until - 3) : until]]
@@ -96,6 +102,7 @@ def _medium(judge: Judge, work: Work) -> list[Pair]:
             inner = [range(low, high) for low, high in sentence.windows if high - low > 1]
             found += [p for p in stepped if any(p.b.time in window for window in inner)]
         found += stepped[-1:] + [p for p in stepped if p.b.time == source.n - 1]
+    found += pairs.latest(sentence, source)
     if _TOGETHER.search(sentence.low):
         edges = [*sentence.windows, *((k, source.n) for k in source.splits), (0, source.n)]
         found += [p for low, high in edges[:6] for p in pairs.range_of(source, low, high)]

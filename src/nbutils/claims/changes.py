@@ -46,6 +46,12 @@ _ELSEWHERE = re.compile(
     r"lower than|less than|more than|from|a |per |each )"
 )
 _BEFORE_MOVE = re.compile(r"^(?: (?:in|over|within)(?: [a-z0-9]+){1,4})?(?:, (?:from )?| from )$")
+_WITHIN = re.compile(r"\bwithin (?:about |roughly )?[$€£~]?$")
+_OF_LEVEL = re.compile(r" of (?:it|its|that|the (?:mean|average)|their|each other)\b")
+_NEVER = re.compile(r"\bnever (?:more than |over )?[$€£~]?$")
+_FROM_START = re.compile(r"^ (?:above|below|from|off|away from) (?:the (?:start|first)|where)")
+_SWUNG = re.compile(r"\b(?:swung|moved|wandered|varied|var(?:y|ies)|wanders?|swings?) by [$€£~]?$")
+_AROUND = re.compile(r"^ (?:points? )?around (?:their|its|the) (?:mean|average)")
 # a pair bound by anything weaker than the words of the text must be unlikely to fit by chance
 CHANCE = 0.12
 
@@ -266,6 +272,30 @@ def confusion(judge: Judge, work: Work, by: float) -> bool:
                     f"not percent"
                 )
                 return work.settle("unit_confusion", "relative change", text)
+    return False
+
+
+def deviation(judge: Judge, work: Work) -> bool:
+    """A bound on all distances to a level: "within 13 of it", "never 6 above the start"."""
+    before, after = judge.context(work)
+    source, main = judge.source, judge.source.main
+    within = _WITHIN.search(before) and _OF_LEVEL.match(after)
+    never = _NEVER.search(before) and _FROM_START.search(after)
+    if main is None or not (within or never or (_AROUND.search(after) and _SWUNG.search(before))):
+        return False
+    unit = source.case.unit if source.case else ""
+    by = {"rate": 100.0, "percent": 1.0}.get(unit) or 1 / (factor(work.span, unit) or 1.0)
+    windows = [*work.sentence.windows, (0, source.n), *((0, k) for k in source.splits[:3])]
+    for low, high in windows:
+        known = [v for v in main.values[low:high] if v is not None]
+        if len(known) < 2:
+            continue
+        base = known[0] if never else sum(known) / len(known)
+        farthest = max(abs(v - base) for v in known) * by
+        step = work.span.step
+        if farthest <= work.span.value + step / 2 and work.span.value - farthest <= step:
+            text = f"periods {low + 1}-{high} lie within {show(farthest)} of {show(base)}"
+            return work.settle("supported", "point change", text)
     return False
 
 

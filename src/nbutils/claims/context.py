@@ -59,9 +59,12 @@ _ORDINALS = [
 _ORDINAL = re.compile(
     rf"\b({'|'.join(_ORDINALS[1:])}) (?:day|week|month|quarter|year|cohort|period|value)\b"
 )
-_EACH = re.compile(r"^[^.;,]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quarter|year)\b")
+_EACH = re.compile(
+    r"^[^.;,]{0,18}?\b(?:a|an|per|each|every) (day|week|month|quarter|year|cohort|period)\b"
+)
 
 
+_MONTHS_OF = {f"q{k + 1}": masks.MONTHS[3 * k : 3 * k + 3] for k in range(4)}
 MAX_SENTENCE = 1200
 
 
@@ -147,6 +150,11 @@ def _name_windows(sentence: Sentence, source: Source) -> None:
     previous: tuple[int, int, int] | None = None
     for name, start, end in named_periods(sentence.text):
         places = source.periods_named(name)
+        if not places and name[0] == "q":
+            # a quarter of a monthly series
+            months = [source.periods_named(m[:3]) for m in _MONTHS_OF[name[:2]]]
+            if all(months):
+                _add(sentence, sentence.start + start, sentence.start + end, *_stretch(months))
         for i in places:
             _add(sentence, sentence.start + start, sentence.start + end, i, i + 1)
         if not places:
@@ -159,6 +167,11 @@ def _name_windows(sentence: Sentence, source: Source) -> None:
                 at = sentence.start + previous[1]
                 _add(sentence, at, sentence.start + end, previous[0], i + 1)
         previous = i, start, end
+
+
+def _stretch(months: list[list[int]]) -> tuple[int, int]:
+    """The window of the latest months that follow each other."""
+    return months[-1][-1] - len(months) + 1, months[-1][-1] + 1
 
 
 def _add(sentence: Sentence, start: int, end: int, low: int, high: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nbutils.claims.changes import show
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
     from nbutils.claims.work import Work
 
 # the largest share of the neighbourhood that the results of each circle may cover
-CHANCES = {"sentence": 0.16, "passage": 0.10, "clause": 0.12, "sums": 0.12, "lists": 0.08}
+CHANCES = {
+    "told": 0.5,
+    "sentence": 0.16,
+    "passage": 0.10,
+    "clause": 0.12,
+    "sums": 0.12,
+    "lists": 0.08,
+}
 _TOTAL = re.compile(
     r"\b(?:total|together|sums?|in all|altogether|add(?:s|ed)? up|pool\w*|so far|overall|combined|"
     r"all (?:\w+ )?(?:days|weeks|months|quarters)|cost|brought|over)\b"
 )
+_OUT_OF = re.compile(r"\b\d[\d,]* (?:out )?of \d")
 _RATIO = re.compile(
     r"\b(?:share|per|divid\w+|multipl\w+|times|ratio|each|rates?|minus|less|gap|difference|gave|"
     r"give|gives|made|make|out of|accounts were|were)\b"
@@ -51,12 +60,12 @@ def derive(judge: Judge, work: Work) -> bool:
     if not unit or (span.unit == "%" and judge.says_change(work)):
         return False
     level = unit == "share" and span.unit == "%" and judge.level_context(work)
-    rates = judge.source.case is None or judge.source.case.unit in ("rate", "percent")
+    rates = judge.source.case is not None and judge.source.case.unit in ("rate", "percent")
     wanted = span.interval()[0] * by, span.interval()[1] * by
     for circle, results in _circles(judge, work, unit):
         if level and circle != "clause" and rates and not before.endswith("="):
             continue
-        found = _unlikely(results, wanted, CHANCES[circle], 2 * span.step * by)
+        found = unlikely(results, wanted, CHANCES[circle], 2 * span.step * by)
         if found:
             kind = {"share": "share", "x": "ratio", "money": "money"}.get(unit, judge.kind(work))
             if span.unit in ("pp", "points"):
@@ -66,7 +75,7 @@ def derive(judge: Judge, work: Work) -> bool:
     return False
 
 
-def _unlikely(
+def unlikely(
     results: Iterable[Result], wanted: tuple[float, float], chance: float, width: float = 0.0
 ) -> Result | None:
     """The first result in the interval, if few results lie near it."""
@@ -88,13 +97,9 @@ def _unlikely(
 def _circles(judge: Judge, work: Work, unit: str) -> Iterator[tuple[str, Iterator[Result]]]:
     own, earlier = _stated(judge, work)
     percent = work.span.unit in ("%", "part")
-    if judge.source.case is None:
-        # any text: what the sentence states, and what the input says of the same thing
-        near = [*own[:6], *(_literal(lit, "") for lit in _near(judge, work))]
-        plain = [Amount(a.value, "number" if a.unit == "money" else a.unit, a.note) for a in near]
-        yield "passage", _combine(plain, "number" if unit == "money" else unit, [], percent)
-        return
     times = _times(judge, work)
+    if unit in ("number", "money"):
+        yield "told", _told_pairs(judge, work, unit)
     yield "sentence", _combine(own[:6], unit, [], percent)
     cohort = _cohort(judge)
     passage = [*own[:5], *cohort[:3], *earlier[:7]]
@@ -127,6 +132,23 @@ def _stated(judge: Judge, work: Work) -> tuple[list[Amount], list[Amount]]:
     return found
 
 
+def _told_pairs(judge: Judge, work: Work, unit: str) -> Iterator[Result]:
+    """The differences of amounts told one after the other, the last two pairs of them."""
+    case = judge.source.case.unit if judge.source.case else ""
+    told = [w for w in judge.recent(work, 1) if w.span.end <= work.span.start and w.span.value > 0]
+    amounts = [(w, a) for w in told[:8] if (a := as_amount(judge, w, case)) and a.unit == unit]
+    found = 0
+    for (_, a), (_, b) in pairwise(amounts):
+        if a.value != b.value and found < 2:
+            found += 1
+            yield abs(a.value - b.value), f"{a.note} - {b.note}"
+    for (_, a), (_, b) in zip(amounts, amounts[2:], strict=False):
+        # "104 of 120, since then 85 of 120"
+        if a.value != b.value and found < 3:
+            found += 1
+            yield abs(a.value - b.value), f"{a.note} - {b.note}"
+
+
 def _cohort(judge: Judge) -> list[Amount]:
     """The numbers of the cohort line."""
     unit = judge.source.case.unit if judge.source.case else ""
@@ -157,16 +179,6 @@ def _clauses(judge: Judge, work: Work) -> list[list[Amount]]:
         usable = [m for m in members if m.span.unit in ("", "%", "money", "pp")]
         found.append([_literal(m, unit) for m in usable[:6]])
     return found
-
-
-def _near(judge: Judge, work: Work) -> list[Literal]:
-    """Numbers of the input whose clause shares a word with the sentence."""
-    words = work.sentence.words
-    return [
-        lit
-        for lit in judge.source.literals[:200]
-        if lit.words & words and not lit.span.spelled and lit.span.unit in ("", "%", "money", "pp")
-    ][:14]
 
 
 def _times(judge: Judge, work: Work) -> list[float]:
@@ -250,7 +262,7 @@ def _sums(judge: Judge, work: Work, unit: str, cohort: list[Amount]) -> Iterator
     passage = judge.sentences[max(0, at - 3) : at + 1][::-1]
     windows = list(dict.fromkeys([w for s in passage[:3] for w in s.windows] + [(0, source.n)]))[:6]
     windows += [w for k in source.splits[:3] for w in ((k, source.n), (0, k))]
-    if _TOTAL.search(work.sentence.low):
+    if _TOTAL.search(work.sentence.low) or _OUT_OF.search(work.sentence.low):
         for series in source.series[:5]:
             for low, high in windows if len(series.values) == source.n else [(0, source.n)]:
                 total = sum(v for v in series.values[low:high] if v is not None)

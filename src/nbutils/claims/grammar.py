@@ -227,7 +227,8 @@ def span_at(text: str, low: str, match: re.Match[str]) -> Span | None:
         tail = _OF_A_POINT.match(low, end)
         unit = "pp" if tail else "part"
         end = tail.end() if tail else end
-        return _finish(text, low, Span(start, end, text[start:end], value, 0.02 * value, 0, unit))
+        span = Span(start, end, text[start:end], value, 0.02 * value, 0.1 * value, unit)
+        return _finish(text, low, span)
     if match["oneof"]:
         first, second = SPELLED.get(match["of1"].lower(), 0), SPELLED.get(match["of2"].lower(), 0)
         if not first or not second or first > second:

@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING
 
-from nbutils.claims import binding, levels
+from nbutils.claims import binding, levels, masks
 from nbutils.claims.changes import show
 from nbutils.claims.context import Sentence
 from nbutils.claims.grammar import lowered
@@ -29,6 +29,9 @@ _SINCE = re.compile(r"\b(?:since|after|then|before|once|until|when|while|first|l
 _APART = re.compile(r"\b(?:ordinary|usual|normal|others?|year (?:before|earlier)|last year)\b")
 _SINGLE = re.compile(
     r"\b(?:largest|biggest|steepest|sharpest|single|smallest|one step|overnight)\b"
+)
+_OVER = re.compile(
+    r"\b(?:over|in|within) (?:the )?(\d{1,2}|[a-z]+) (?:days|weeks|months|quarters|years|cohorts)\b"
 )
 _VERB_FROM = re.compile(
     r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
@@ -135,6 +138,8 @@ def _two(judge: Judge, a: Work, b: Work) -> None:
     gap = lowered(judge.output[a.span.end : b.span.start])
     if a.sentence is not b.sentence or len(gap) > 40:
         return
+    if gap.strip() == "and" and _two_steps(judge, a, b):
+        return
     left = judge.context(a)[0]
     if levels._FROM.search(left) and levels._TO.match(gap):
         _move(judge, a, b)
@@ -142,6 +147,26 @@ def _two(judge: Judge, a: Work, b: Work) -> None:
         (gap.strip() != "or" and gap.strip() != "and") or levels._BETWEEN.search(left)
     ):
         _range(judge, a, b)
+
+
+def _two_steps(judge: Judge, a: Work, b: Work) -> bool:
+    """Read "The last two quarters added 1.5 and 1.4 points": two successive changes."""
+    main = judge.source.main
+    if main is None or b.span.unit not in ("pp", "points", "money", ""):
+        return False
+    by = {"rate": 0.01, "percent": 1.0}.get(main.unit, 1.0)
+    if by != 1.0 and b.span.unit not in ("pp", "points"):
+        return False
+    sizes = binding.step_series(main, 1 / by).values
+    for low, high in a.sentence.windows:
+        if high - low == 2 and low > 0 and (judge.says_change(a) or judge.says_change(b)):
+            found = list(zip((a, b), (low - 1, low), strict=True))
+            if all(inside(sizes[i] or 0.0, w.span.interval()) for w, i in found):
+                for work, i in found:
+                    text = f"step into period {i + 2} is {show(sizes[i] or 0.0)}"
+                    work.settle("supported", "point change", text)
+                return True
+    return False
 
 
 def _move(judge: Judge, a: Work, b: Work) -> None:
@@ -236,6 +261,9 @@ def _role(judge: Judge, sentence: Sentence, series: Series, i: int, j: int) -> b
     whole = _WHOLE.search(sentence.low)
     single = _SINGLE.search(sentence.low)
     if j == i + 1 and (sentence.windows or single or not whole):
+        return True
+    over = _OVER.search(sentence.low)
+    if over and masks.whole_number(over[1]) == j - i:
         return True
     known = [k for k, v in enumerate(series.values) if v is not None]
     ends = {f(series.values[k] or 0.0 for k in known) for f in (max, min)}

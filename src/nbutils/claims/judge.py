@@ -19,6 +19,7 @@ from nbutils.claims import (
 )
 from nbutils.claims.changes import show
 from nbutils.claims.context import Sentence, proposes, sentences
+from nbutils.claims.free import Free
 from nbutils.claims.grammar import Span
 from nbutils.claims.levels import factor, same, scaled
 from nbutils.claims.pairs import Pair, ordered
@@ -57,10 +58,22 @@ class Judge:
         return works
 
     def run(self) -> list[Claim]:
-        """Levels first, then changes between them, then what follows from the changes."""
+        """Proposals set apart, every other number judged against the case or the tables."""
         for work in self.works:
             if proposes(work.sentence, work.span.start):
                 work.settle("proposal", self.kind(work), "part of a proposal")
+        if self.source.case:
+            self._against_case()
+        else:
+            Free(self).run()
+        return [
+            Claim(w.span.start, w.span.end, w.span.text, w.verdict, w.kind, w.derivation)
+            for w in self.works
+            if w.verdict != "drop"
+        ]
+
+    def _against_case(self) -> None:
+        """Levels first, then changes between them, then what follows from the changes."""
         groups.read_groups(self)
         for work in self.works:
             if not work.verdict:
@@ -71,22 +84,17 @@ class Judge:
                 work.settle("unchecked", self.kind(work), "too many numbers in one sentence")
             if not work.verdict:
                 self.change(work)
-            self._tell(work)
+            self.tell(work)
         # a number may follow from one that stands after it
         for _ in range(2):
             for work in self.works:
                 if not work.verdict and self.follows(work):
-                    self._tell(work)
+                    self.tell(work)
         for work in self.works:
             if not work.verdict:
                 self.final(work)
-        return [
-            Claim(w.span.start, w.span.end, w.span.text, w.verdict, w.kind, w.derivation)
-            for w in self.works
-            if w.verdict != "drop"
-        ]
 
-    def _tell(self, work: Work) -> None:
+    def tell(self, work: Work) -> None:
         """Remember a derived number, so that a later sentence may repeat it."""
         derived = work.derivation and not work.derivation.startswith("the input says")
         slip = work.verdict == "unit_confusion"
@@ -143,6 +151,8 @@ class Judge:
         told_by = phrases.CHANGE_BEFORE.search(before)
         if told_by and told_by[0].rstrip().endswith(",") and re.match(r" to [\d.]+%", after):
             return False
+        if told_by and work.span.unit == "%" and told_by[0].startswith("total of"):
+            return False
         if told_by and "followed by" not in before and not self._metric_word(told_by[0]):
             return True
         if phrases.CHANGE_AFTER.match(after):
@@ -196,11 +206,9 @@ class Judge:
         if bounded and self._threshold(work):
             return
         for series in self.source.series:
-            if bounded and series.main:
+            if series.main and bounded:
                 continue
             by = self.factor(span, series)
-            if self.source.case is None and not self._names(work, series):
-                continue
             if by is None or (series.gap and not series.main and not binding.says_gap(work)):
                 continue
             operand = levels.find(self, work, series, scaled(span, by))
@@ -208,10 +216,6 @@ class Judge:
                 self.is_level(work, operand, by)
                 return
         self.literal(work)
-
-    def _names(self, work: Work, series: Series) -> bool:
-        """Whether a sentence names a list of the input by one of its words."""
-        return not series.words or bool(series.words & work.sentence.words)
 
     def _threshold(self, work: Work) -> bool:
         """Read "Never above 0.22": a value of the series, or a bound close to its extremes."""
@@ -248,8 +252,6 @@ class Judge:
             return {"rate": 0.01}.get(series.unit, 1.0)
         if by is not None and series.main and case and case.scale != 1 and span.value >= case.scale:
             return by / case.scale
-        if by is not None and case is None and span.scale >= 1e3:
-            return by / span.scale
         return by
 
     def literal(self, work: Work) -> bool:
@@ -277,19 +279,6 @@ class Judge:
         match = re.search(r"\d{1,3}-\d{1,3}", self.output[max(0, span.start - 4) : span.end + 4])
         return match is not None and match[0] in self.source.text
 
-    def _owned(self, work: Work, literal: Literal) -> bool:
-        """Whether the input says this number of the one that the sentence speaks of last."""
-        owners, s = self.source.owners, work.sentence
-        if not owners:
-            return True
-        at = work.span.start - s.start
-        before = [owners[w] for w in ordered_stems(s.low[max(0, at - 300) : at]) if w in owners]
-        after = [owners[w] for w in ordered_stems(s.low[at : at + 120]) if w in owners]
-        if not before and not after:
-            return True
-        owner = before[-1] if before else after[0]
-        return literal.clause == owner or literal.clause in after[:1]
-
     def restated(self, work: Work) -> bool:
         """A number that the text has already derived."""
         span = work.span
@@ -306,8 +295,6 @@ class Judge:
     def _repeats(self, work: Work, literal: Literal) -> bool:
         """Whether a number is the input's, and for small or bare ones said of the same thing."""
         span = work.span
-        if self.source.case is None and not self._owned(work, literal):
-            return False
         if same(span, literal.span):
             if span.unit == "%" and self.says_change(work):
                 return len(literal.words & work.sentence.words) > 1
@@ -315,10 +302,6 @@ class Judge:
             if plain and self._joined(span):
                 return True
             return not plain or bool(literal.words & work.sentence.words)
-        if self.source.case is None and span.scale >= 1e3:
-            # a table in thousands or millions, told with the word
-            unscaled = span.value / span.scale
-            return abs(unscaled - literal.span.value) <= 1e-9 * unscaled
         bare = not span.unit or not literal.span.unit
         if not bare or abs(span.value - literal.span.value) > 1e-9 * span.value:
             return False
@@ -339,13 +322,13 @@ class Judge:
         if span.unit == "%":
             if phrases.LEVEL_BEFORE.search(self.context(work)[0]) and not self.says_change(work):
                 return False
-            if changes.judge_change(self, work, "relative change", 0.0):
+            told = self.says_change(work) or unit not in ("rate", "percent")
+            told = told or bool(phrases.OF_BASE.match(self.context(work)[1]))
+            if told and changes.judge_change(self, work, "relative change", 0.0):
                 return True
             if unit in ("rate", "percent") and self.says_change(work):
                 return changes.confusion(self, work, in_points)
             return False
-        if self.source.case is None and not span.unit and self.says_change(work):
-            return changes.judge_change(self, work, "point change", 1.0)
         if changes.in_input(self, work):
             return True
         if span.unit in ("", "money", "day", "hour") and (span.unit or not span.spelled):
@@ -374,26 +357,44 @@ class Judge:
             or amounts.noise(self, work)
             or derive.derive(self, work)
             or self._elliptic(work)
+            or changes.deviation(self, work)
         )
 
     def _elliptic(self, work: Work) -> bool:
-        """A bare distance to a level just named: "week 4 is 2.8 points above, week 5 is 1.3"."""
+        """A distance to a level just named: "week 4 is 2.8 points above, week 5 is 1.3"."""
         span, main = work.span, self.source.main
         unit = self.source.case.unit if self.source.case else ""
-        if span.unit or span.spelled or main is None or unit not in ("rate", "percent"):
+        if span.spelled or main is None or span.unit in ("%", "x", "part"):
+            return False
+        bare = not span.unit and unit in ("rate", "percent")
+        if not bare and span.unit not in ("pp", "points") and self.factor(span, main) is None:
             return False
         before = self.before(work.sentence)
-        named = [*work.sentence.levels, *(before.levels if before else [])]
-        tied = levels.attached(work.sentence, span)
-        by = 100.0 if unit == "rate" else 1.0
+        named = [level for _, level in [*work.sentence.levels, *(before.levels if before else [])]]
+        if not bare:
+            # only from a mean or base that the text has set
+            named = [o for o in named if o.note.startswith("mean")] or named[-1:]
+        tied = levels.attached(work.sentence, span) or self._subject(work)
+        by = {"rate": 100.0, "percent": 1.0}.get(unit) or 1 / (self.factor(span, main) or 1.0)
         for low, high in tied[:2]:
-            here = main.at(low) if high - low == 1 else None
-            for _, level in named[:6] if here is not None else ():
-                away = abs((here or 0.0) - level.value) * by
+            here = main.points[low] if high - low == 1 else None
+            if here is None:
+                continue
+            for level in named[:6]:
+                away = abs(here.value - level.value) * by
                 if levels.inside(away, span.interval()):
-                    text = f"period {low + 1} against {level.note}: {show(away)} points"
+                    work.pair, work.by = Pair(level, here, "against the level named"), by
+                    text = f"period {low + 1} against {level.note}: {show(away)}"
                     return work.settle("supported", "point change", text)
         return False
+
+    def _subject(self, work: Work) -> list[tuple[int, int]]:
+        """The period that a number told as a distance is said of: "week 5 still had 218 extra"."""
+        if not self.says_change(work) and work.span.unit not in ("pp", "points"):
+            return []
+        marks = [m for m in work.sentence.marks if m[1] <= work.span.start]
+        near = [m for m in marks if work.span.start - m[1] <= 30]
+        return [(m[2], m[3]) for m in near[-1:]]
 
     def final(self, work: Work) -> bool:
         """The verdict on a number that nothing has supported."""
@@ -414,7 +415,15 @@ class Judge:
         if bound and (span.unit != "%" or self.says_change(work)):
             text = changes.explain(bound[0], self._value(bound[0], span), self._by(span), work)
             return work.settle("contradicted", self.kind(work), f"expected: {text}")
+        if phrases.COUNTERFACTUAL.search(self._clause_before(work)):
+            text = "told under a condition that the input does not state"
+            return work.settle("unchecked", self.kind(work), text)
         return work.settle("unsupported", self.kind(work), "not in the input and not derivable")
+
+    def _clause_before(self, work: Work) -> str:
+        """The words of a sentence up to a number, from the last border on."""
+        s = work.sentence
+        return re.split(r"[;:()]", s.low[: work.span.start - s.start])[-1]
 
     def _tied_elsewhere(self, work: Work) -> bool:
         """A number given to one period that has another value."""

@@ -53,6 +53,7 @@ _HIGH = re.compile(
     r"\b(?:highest|peak\w*|high|maximum|max|top|best|record)(?: (?!\d)\w+){0,2},? ?\(?$"
 )
 _LOW = re.compile(r"\b(?:lowest|low|trough|bottom\w*|minimum|min|worst)(?: (?!\d)\w+){0,2},? ?\(?$")
+_LOW_OR_HIGH = re.compile(r"\b(?:its|the|an?) (?:low|high|peak|maximum|minimum)(?: of| at| is)? ?$")
 _MOVED_TO = re.compile(
     r"\b(?:fell|rose|dropped|climbed|jumped|returned|slid|slipped|back|up|down|touched|hit|reached|"
     r"leapt|sank)(?: back| down| up)? (?:to|at)? ?(?:about |only |just )?~?$"
@@ -149,11 +150,17 @@ def windows_for_means(
     yield from itertools.pairwise(source.splits)
     yield 0, n
     for word in re.findall(
-        r"\b(?:two|three|four|five|six|seven|eight|nine|ten|\d{1,2})\b", sentence.low[:400]
+        r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,2})\b",
+        sentence.low[:400],
     ):
         k = int(word) if word.isdigit() else int(grammar.SPELLED[word])
         if 1 < k < n:
             yield from ((0, k), (n - k, n))
+            for split in source.splits[:3]:
+                # "three weeks before, two affected": beside what the input says has changed
+                yield from (w for w in ((split, split + k), (split - k, split)) if w[1] <= n)
+        if 1 < k == n - 2 and "between" in sentence.low:
+            yield 1, n - 1
     if "year" in sentence.low and source.case:
         lag = {"quarter": 4, "month": 12}.get(source.case.period, n)
         yield from ((i, i + lag) for i in range(0, n - lag + 1, lag))
@@ -243,7 +250,7 @@ def find(judge: Judge, work: Work, series: Series, wanted: tuple[float, float]) 
             return first_inside(_tied_means(series, sentence, tied), wanted)
         wide = [w for w in tied if w[1] - w[0] > 1]
         said = MEAN.search(left) or MEAN.search(right[:26]) or (MEAN.search(sentence.low) and wide)
-        if said and not _MOVED_TO.search(left):
+        if said and not _MOVED_TO.search(left) and (averaged or not _LOW_OR_HIGH.search(left)):
             found = _tied_means(series, sentence, wide) if wide else ()
             if not tied:
                 found = means(sentence, before, source, series)

@@ -45,7 +45,7 @@ _WORD_MASK = re.compile(
     r"|q[1-4](?:[- /'](?:19|20)?\d\d)?\b|(?:fy|h[12]|cy)[- ']?(?:20)?\d{0,2}\b"
     r"|(?:version|release|v|step|phase|tier|stage|level|option|figure|table|section|variant|page"
     r"|mails?|e-mails?|emails?|item|note|series|wave|batch|plan|group|arm|ios|android|app|gen|no\.)"
-    r"[ ]?\d+(?:\.\d+)*(?: (?:and|or|to) \d+)?\b(?![ ]?%| (?:percent|points|times))"
+    r"[ ]?\d{1,3}(?:\.\d+)*(?!,?\d)(?: (?:and|or|to) \d+)?\b(?![ ]?%| (?:percent|points|times))"
     r"|https?://\S+|[a-z_]\w*\d\w*(?:-\d+)?\b|[a-z]+-\d+(?:\.\d+)?\b(?!%)"
 )
 _MASK_WORDS = frozenset(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nbutils.claims import masks
 from nbutils.claims.context import Sentence
 from nbutils.claims.source import Operand, Series, Source
 
@@ -22,6 +23,8 @@ _RANGE = re.compile(
 )
 
 
+_LATEST = re.compile(r"\bthe (two|three|four|five|six|seven|\d{1,2}) (?:steps? )?since\b")
+_BY = re.compile(r"\b(?:by|until) (?:the )?$")
 _UNTIL = re.compile(r"\b(?:before|until|up to|already|prior)\b")
 _SINCE = re.compile(r"\b(?:since|after|from then|afterwards)\b")
 _EXTREME = re.compile(
@@ -116,6 +119,16 @@ def labelled(sentence: Sentence, source: Source, series: Series | None = None) -
             yield Pair(first, last, "ends of the window")
         if before and last:
             yield Pair(before, last, "step into the period named")
+
+
+def cumulative(sentence: Sentence, source: Source) -> Iterator[Pair]:
+    """From the first value to the period that "by" or "until" names."""
+    first = point(source.main, 0) if source.main else None
+    for start, _, low, high in sentence.marks[:6]:
+        told = sentence.low[max(0, start - sentence.start - 10) : start - sentence.start]
+        here = point(source.main, low) if source.main and high - low == 1 else None
+        if first and here and low and _BY.search(told):
+            yield Pair(first, here, "up to the period named")
 
 
 def around(sentence: Sentence, source: Source, series: Series | None = None) -> Iterator[Pair]:
@@ -330,6 +343,16 @@ def steps(source: Source, series: Series | None = None) -> list[Pair]:
         if a and b:
             found.append(Pair(a, b, f"step into period {i + 1}"))
     return sorted(found, key=lambda pair: -abs(pair.diff))
+
+
+def latest(sentence: Sentence, source: Source) -> Iterator[Pair]:
+    """The last steps, as many as are told: "the four since average 1.3"."""
+    for match in _LATEST.finditer(sentence.low):
+        k = masks.whole_number(match[1])
+        last = point(source.main, source.n - 1) if source.main else None
+        start = point(source.main, source.n - 1 - k) if source.main and 0 < k < source.n else None
+        if start and last:
+            yield Pair(start, last, f"the last {k} steps")
 
 
 def best_split(source: Source) -> list[Pair]:

@@ -24,7 +24,8 @@ CHANGE_BEFORE = re.compile(
     r" under| approximately| less than| close to| up to)* ?[~-]?$"
 )
 CHANGE_AFTER = re.compile(
-    r"^[ -](?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|under|better|"
+    r"^[ -](?!(?:less|more) [$€£]?\d)"
+    r"(?:in relative terms|higher|lower|more|less|fewer|up|down|below|above|under|better|"
     r"worse|apart|"
     rf"slower|faster|shorter|longer|cheaper|dearer|extra|wider|of a point|{_NOUN})\b"
 )
@@ -51,6 +52,16 @@ FUNCTION = frozenset(
 )
 
 
+# what would be, had something else been: the input can neither give it nor refute it
+COUNTERFACTUAL = re.compile(
+    r"\bwould (?:have|not have|alone|then|still)\b|\b(?:alone|rates?|itself) would\b"
+    r"|\bhad (?:a|one|it|they|there|the|a single)\b[^.;]*\bwould\b"
+    r"|\bcarried on\b|\bextrapolat|\bat (?:this|that|the same) (?:pace|rate|speed)\b"
+    r"|\bshould the\b|^\s*without (?:it|them|the)\b"
+)
+OF_BASE = re.compile(
+    r" of (?:the|its|their|what)\b[^.;,]{0,20}\b(?:start|first|level|base|before|was)"
+)
 GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
 _GOES_ON = re.compile(r"^(?:,? (?:and )?(?:then |now |finally )|, (?:and )?| and (?:now )?)$")
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")

@@ -9,6 +9,7 @@ from typing import Any
 
 from nbutils.claims import masks
 from nbutils.claims.grammar import Span
+from nbutils.claims.tables import Table, read_tables, separated
 from nbutils.examples import Case, CaseError, parse_case
 
 MAX_LITERALS = 2000
@@ -81,6 +82,7 @@ _STOP = frozenset(
         "other",
     ]
 )
+_BARE_LIST = re.compile(r"\s*(?:Data:)?\s*\[[^\]\"{]*\]\s*(?:\([^()]*\))?\s*$")
 _MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
 _MONTH_NAME = re.compile(
     rf"\b(?:{'|'.join(m.capitalize() for m in masks.MONTHS)}"
@@ -178,7 +180,7 @@ class Source:
     names: dict[str, list[int]]
     words: frozenset[str]
     masked: frozenset[str]
-    owners: dict[str, int] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
     memo: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -207,16 +209,20 @@ class Source:
 def read(text: str) -> Source:
     """Read any input; the five-line form gives a `Case`, anything else lists and numbers."""
     text = "\n".join(line for line in text.split("\n") if line.strip())
+    if _BARE_LIST.match(text):
+        text = f"Metric: series\nData: {text.strip().removeprefix('Data:')}"
     try:
         case = parse_case(text)
     except CaseError:
         case = None
     if case and len(case.values) > MAX_PERIODS:
         case = None
+    if case is None:
+        text = separated(text)
     scanned = masks.scan(text)
     marks, found = scanned.labels, scanned.spans[:MAX_LITERALS]
     literals = _literals(text, found)
-    owners = _owners(literals) if case is None else {}
+    tables = read_tables(text, found) if case is None else []
     series = _lists(text, literals, case)
     if case:
         main = Series(
@@ -240,7 +246,7 @@ def read(text: str) -> Source:
         _names(case),
         stems(text[:4000]),
         scanned.masked,
-        owners,
+        tables,
     )
 
 
@@ -266,15 +272,6 @@ def _literals(text: str, found: list[Span]) -> list[Literal]:
             cache[clause] = stems(chunk), line
         literals.append(Literal(span, clause, *cache[clause]))
     return literals
-
-
-def _owners(literals: list[Literal]) -> dict[str, int]:
-    """Words that stand in one clause only: they say whose number it is."""
-    seen: dict[str, int] = {}
-    for clause, words in {lit.clause: lit.words for lit in literals}.items():
-        for word in words:
-            seen[word] = -1 if word in seen else clause
-    return {word: clause for word, clause in seen.items() if clause >= 0}
 
 
 def _lists(text: str, literals: list[Literal], case: Case | None) -> list[Series]:
