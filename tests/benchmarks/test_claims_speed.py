@@ -28,6 +28,22 @@ def test_one_analysis(benchmark: Any) -> None:
     assert verdict.faithful
 
 
+def test_one_text_about_a_table(benchmark: Any) -> None:
+    rows = [json.loads(line) for line in FIXTURES.read_text(encoding="utf-8").splitlines()]
+    row = next(r for r in rows if r["id"] == "t003")
+    assert benchmark(claims.verify, row["input"], row["output"]).count("supported") > 10
+
+
+@pytest.mark.parametrize("lines", [50, 200, 800])
+def test_time_grows_with_the_table(benchmark: Any, lines: int) -> None:
+    table = "name | visits | orders\n" + "\n".join(
+        f"Store{k:04d} | {1000 + 7 * k} | {100 + 3 * k}" for k in range(lines)
+    )
+    text = " ".join(f"Store{k:04d} had {1000 + 7 * k:,} visits." for k in range(0, lines, 2))
+    verdict = benchmark.pedantic(claims.verify, (table, text), rounds=3, warmup_rounds=1)
+    assert verdict.precision == 1.0
+
+
 @pytest.mark.parametrize("times", [1, 4, 16, 64])
 def test_time_grows_with_the_length(benchmark: Any, times: int) -> None:
     text = "Analysis: " + "\n".join([SENTENCES] * times)

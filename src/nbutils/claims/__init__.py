@@ -4,8 +4,10 @@ A number is *supported* when the words around it name operands of the input and 
 them gives it: half a unit of its last printed digit either way, hedges read as sets. A number that
 merely could be derived from some pair of values is not. Module by module: `grammar` reads what a
 number says by itself, `masks` finds the numbers and leaves out dates, labels and names, `source`
-reads the input, `context` the sentences; `levels`, `changes`, `amounts`, `durations` and
-`statistics` bind and recompute; `judge` decides; `selftest` measures all of it.
+reads the input, `context` the sentences; `judge` decides; `selftest` measures all of it. Against
+the series of a case, `levels`, `changes`, `amounts`, `durations` and `statistics` bind and
+recompute. Any other input is read by `tables` as cells with the words of their rows and columns;
+`naming` finds which of them a sentence names, `combine` what they give together, `free` decides.
 """
 
 from __future__ import annotations
@@ -44,8 +46,9 @@ def verify(input_text: str, output_text: str) -> Verdict:
     Parameters
     ----------
     input_text : str
-        The case (see `nbutils.examples.parse_case`). Any other text is read as numbers, lists and
-        tables, and each number belongs to the line that names its owner.
+        The case (see `nbutils.examples.parse_case`). Any other text is read as a table (separated
+        by bars, tabs, commas, semicolons or blanks, or HTML), as JSON, as "key: value" records, or
+        as prose; each number belongs to the row and column, or the clause, that names it.
     output_text : str
         The analysis. Any text at all is accepted; the time taken is linear in its length.
 

@@ -34,7 +34,7 @@ _PERCENT = re.compile(r"%|\b(?:per ?cent|pct|percentage)\b")
 _MONEY = re.compile(r"[$€£]|\b(?:usd|eur|gbp|dollars?|euros?)\b")
 _NEGATIVE = re.compile(r"\([$€£]?\s?[\d,.]+\s?%?\)$")
 _HEAD = re.compile(r"\s*([^:=;]{1,50}):(?!\d)")
-_FIELD_NAME = re.compile(r"([A-Za-z_]{1,30}) ?[:=] ?[$€£]?$")
+_FIELD_NAME = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]{0,29}) ?[:=] ?[$€£]?$")
 _NUMBERED = re.compile(
     r"\b(weeks?|wk|days?|months?|quarters?|periods?|years?|cohorts?|phases?|waves?|groups?|rounds?|"
     r"games?|sites?|stores?|Weeks?|Days?|Months?|Quarters?|Periods?|Cohorts?|Phases?|Groups?|"
@@ -46,6 +46,11 @@ _VARIANT = re.compile(r"_([a-h])\b")
 _TAG = re.compile(r"</(t[dhr])>", re.IGNORECASE)
 _SCORE = re.compile(r"\d[-\u2013]\d")
 _DIGITS = re.compile(r"\d{1,4}")
+_COUNTER = re.compile(
+    r"week|wk|day|month|quarter|year|period|rank|game|round|no\.?|id|#|number|cohort|phase|group|"
+    r"site|store"
+)
+_YEARLY = re.compile(r"year|date|season|month|quarter|period|fiscal|since|founded|born|from|until")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _CLAUSE = re.compile(r"[;\n]|[.!?](?=\s)")
 _FRAGMENT = re.compile(r"[,;|()\n]|\b(?:and|against|versus|vs)\b|[.!?](?=\s)")
@@ -288,6 +293,9 @@ def _grids(
             if column is not None and not spans[at].spelled:
                 own.append((column, spans[at]))
             at += 1
+        counted = _counted(fields, header, own)
+        own = own[1:] if counted else own
+        own += _like_years(fields, header, {place for place, _ in own})
         if not own:
             if sum(bool(f[2].strip()) for f in fields) > 1 or not header:
                 if table.cells:
@@ -295,7 +303,7 @@ def _grids(
                 table, header = Table(), fields
             continue
         named = {place for place, _ in own}
-        label = " ".join(f[2].strip() for k, f in enumerate(fields) if k not in named)
+        label = counted or " ".join(f[2].strip() for k, f in enumerate(fields) if k not in named)
         _row(table, number, label)
         for place, span in own:
             column = _under(header, fields[place]) if mark == "  " and header else place
@@ -308,6 +316,33 @@ def _grids(
             _column(table, column, head)
     if table.cells:
         yield table
+
+
+def _counted(
+    fields: list[tuple[int, int, str]],
+    header: list[tuple[int, int, str]],
+    own: list[tuple[int, Span]],
+) -> str:
+    """The label of a row that its first field counts, "Week 3"; empty if it counts nothing."""
+    head = header[0][2].strip() if header else ""
+    first = own and own[0][0] == 0 and fields[0][2].strip().isdigit()
+    if not first or not _COUNTER.fullmatch(head.lower()):
+        return ""
+    others = " ".join(f[2].strip() for k, f in enumerate(fields) if k and k not in dict(own))
+    return f"{head.rstrip('.')} {fields[0][2].strip()} {others}"
+
+
+def _like_years(
+    fields: list[tuple[int, int, str]], header: list[tuple[int, int, str]], taken: set[int]
+) -> list[tuple[int, Span]]:
+    """Values such as 1980 under a heading that is not one of years."""
+    found = []
+    for place, (start, end, printed) in enumerate(fields):
+        head = header[place][2].strip() if place < len(header) else ""
+        told = place and place not in taken and _YEAR.fullmatch(printed.strip())
+        if told and head and not _YEARLY.search(head.lower()) and order(head) is None:
+            found.append((place, Span(start, end, printed.strip(), float(printed), 1.0, 1.0)))
+    return found
 
 
 def _under(header: list[tuple[int, int, str]], field: tuple[int, int, str]) -> int:
