@@ -70,6 +70,8 @@ def test_noise_covers_what_chance_does() -> None:
         ("NPS", "up"),
         ("Retention gap", "unknown"),
         ("Zorbling", "unknown"),
+        ("LTV:CAC", "up"),
+        ("CAC payback / LTV", "down"),
     ],
 )
 def test_polarity(metric: str, expected: str) -> None:

@@ -151,6 +151,8 @@ def test_any_cell_told_of_its_row_and_column_is_supported(
         '{"a": {"b": []}}',
         "[" * 5000,
         '{"a": NaN}',
+        '{"a": [1e999, 2]}',
+        '{"a": 1' + "0" * 400 + "}",
         "a | b\n| | 3 |\n5",
         ",,,\n,,,\n,,,",
     ],

@@ -223,7 +223,7 @@ def read(text: str) -> Source:
     marks, found = scanned.labels, scanned.spans[:MAX_LITERALS]
     literals = _literals(text, found)
     tables = read_tables(text, found) if case is None else []
-    series = _lists(text, literals, case)
+    series = _lists(text, literals, case) if case else []
     if case:
         main = Series(
             list(case.values),
@@ -274,47 +274,35 @@ def _literals(text: str, found: list[Span]) -> list[Literal]:
     return literals
 
 
-def _lists(text: str, literals: list[Literal], case: Case | None) -> list[Series]:
+def _lists(text: str, literals: list[Literal], case: Case) -> list[Series]:
     """Runs of three or more numbers with nothing but separators between them."""
     found: list[Series] = []
     run: list[Literal] = []
     for literal in [*literals, None]:
         if literal and run:
             gap = text[run[-1].span.end : literal.span.start]
-            if len(gap) <= 6 and not gap.strip(" ,;|\t").removeprefix("and"):
+            if len(gap) <= 6 and not gap.strip(" ,;").removeprefix("and"):
                 run.append(literal)
                 continue
-        joint = text[run[0].span.end : run[1].span.start] if len(run) == 2 else ""
-        if len(run) >= 3 or "|" in joint or "\t" in joint:
+        if len(run) >= 3:
             found.append(_series(text, run, case))
         run = [literal] if literal else []
     return found[:50]
 
 
-def _newest_first(text: str) -> bool:
-    """Whether a table's columns are years in falling order."""
-    line = text.lstrip().partition("\n")[0]
-    years = re.findall(r"\b(?:19|20)\d\d\b", line)
-    return len(years) > 1 and years == sorted(years, reverse=True) and years[0] != years[-1]
-
-
-def _series(text: str, run: list[Literal], case: Case | None) -> Series:
+def _series(text: str, run: list[Literal], case: Case) -> Series:
     start = run[0].span.start
     before = re.split(r"[.;\n]", text[max(0, start - 90) : start])[-1]
     values: list[float | None] = [lit.span.value * (lit.span.sign or 1) for lit in run]
-    if _newest_first(text):
-        values.reverse()
     unit = {"%": "percent", "pp": "percent", "money": "money"}.get(run[0].span.unit, "number")
-    if unit == "number" and case and case.unit in ("rate", "percent"):
+    if unit == "number" and case.unit in ("rate", "percent"):
         known = [abs(v) for v in values if v is not None]
         if max(known) <= 1 and any(lit.span.decimals for lit in run):
             unit = "rate"
         elif "%" in before:
             unit = "percent"
-    by = {("rate", "percent"): 0.01, ("percent", "rate"): 100.0}.get(
-        (case.unit if case else "", unit)
-    )
-    if by and case:
+    by = {("rate", "percent"): 0.01, ("percent", "rate"): 100.0}.get((case.unit, unit))
+    if by:
         values, unit = [None if v is None else v * by for v in values], case.unit
     return Series(values, unit, before.strip(" :[(,")[-40:] or "list", stems(before))
 

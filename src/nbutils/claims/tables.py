@@ -24,6 +24,7 @@ _RULE = re.compile(r"^[\s|:+=-]*$")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 _KEY = re.compile(r"q[1-4]\b|(?:19|20)\d\d|[a-z]+")
 _ISO_MONTH = re.compile(r"\b((?:19|20)\d\d)-(0[1-9]|1[0-2])\b")
+_MONTH = re.compile(rf"\b({'|'.join(f'{m[:3]}(?:{m[3:]})?' for m in masks.MONTHS)})\b")
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
 _SCALE = re.compile(r"\b(?:in |us)?(thousand|million|billion)s?\b|\(000'?s?\)")
 _CAPTION = re.compile(
@@ -85,7 +86,23 @@ class Cell:
 
 @dataclass
 class Table:
-    """Cells, the words of their rows and columns, and the order of both where time gives one."""
+    """Cells, the words of their rows and columns, and the order of both where time gives one.
+
+    Attributes
+    ----------
+    cells : list of Cell
+        In the order of the text.
+    rows, columns : dict
+        The words that name each row and column.
+    when_row, when_column : dict
+        The time of a row or column, where its label tells one.
+    prose : bool
+        Whether the rows are clauses, and columns only the words around a number.
+    names : set of float
+        Numbers that are labels, such as the 18 and 29 of an age group.
+    by_name : dict
+        Columns by the name under which they were opened.
+    """
 
     cells: list[Cell] = field(default_factory=list)
     rows: dict[int, frozenset[str]] = field(default_factory=dict)
@@ -204,28 +221,29 @@ def order(label: str) -> float | None:
     low = _ISO_MONTH.sub(lambda m: f"{m[1]} {masks.MONTHS[int(m[2]) - 1]}", label).lower()
     year = re.search(r"\b(?:fy ?)?((?:19|20)\d\d)\b", low)
     quarter = re.search(r"\bq([1-4])\b", low)
-    month = re.search(rf"\b({'|'.join(m[:3] for m in masks.MONTHS)})[a-z]*\b", low)
+    month = _MONTH.search(low)
     counted = re.search(r"\b(?:day|week|month|quarter|year|period|wk) ?(\d{1,3})\b", low)
     if not (year or quarter or month or counted):
         return None
     within = int(quarter[1]) / 5 if quarter else 0.0
     if month:
-        within = [m[:3] for m in masks.MONTHS].index(month[1]) / 12
+        within = [m[:3] for m in masks.MONTHS].index(month[1][:3]) / 12
     return (float(year[1]) if year else 0.0) + (int(counted[1]) if counted else within)
 
 
 def read_tables(text: str, spans: list[Span]) -> list[Table]:
     """Every number of a text as a cell; tables keep their rows and columns."""
     spans = spans[:MAX_CELLS]
-    records = _json(text, spans)
-    if records:
-        return [records]
+    whole = _json(text)
+    if whole:
+        return [whole]
     caption = _CAPTION.search(text.lower()[:2000])
     scale = _SCALES[caption[1]] if caption else 1.0
     found: list[Table] = []
     records, prose = Table(), Table(prose=True)
+    starts = [s.start for s in spans]
     for start, end, mark in _blocks(text):
-        own = [s for s in spans if start <= s.start < end]
+        own = spans[bisect_left(starts, start) : bisect_left(starts, end)]
         if mark:
             found += _grids(text, start, end, mark, own, scale)
         else:
@@ -268,7 +286,8 @@ def _mark(line: str) -> str:
         return "|"
     if "\t" in line.strip():
         return "\t"
-    if re.search(r"\S {2,}\S", line) or re.match(r" {6,}\S+$", line):
+    # two blanks after a full stop are prose
+    if re.search(r"[^\s.!?:;,] {2,}\S", line) or re.match(r" {6,}\S+$", line):
         return "  "
     for mark in ",;":
         if line.count(mark) > 1 and not re.search(rf"[.:]\s|{mark} ", line):
@@ -503,7 +522,7 @@ def _score(text: str, span: Span) -> str:
     return around if _SCORE.search(own) else ""
 
 
-def _json(text: str, spans: list[Span]) -> Table | None:
+def _json(text: str) -> Table | None:
     """The numbers of a JSON text: a row a record or list, a column a field or place."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -515,6 +534,8 @@ def _json(text: str, spans: list[Span]) -> Table | None:
     columns: dict[str, int] = {}
 
     def add(number: float, row: int, name: str, said: str, at: int | None = None) -> None:
+        if not abs(number) < 1e300:
+            return
         column = columns.setdefault(name if at is None else f"{name} {at}", len(columns))
         printed = f"{number:.12g}"
         decimals = len(printed.partition(".")[2])

@@ -366,7 +366,8 @@ def _task_glossary() -> Path:
 
 def polarity(case: Case, glossary: Mapping[str, Any]) -> str:
     """Which direction of the metric is good: the glossary first, then everyday names."""
-    metric = case.metric.lower()
+    # of a ratio such as LTV:CAC what is divided decides
+    metric = re.split(r"[:/]", case.metric.lower())[0]
     if re.search(r"\b(?:gap|divergence|difference|spread|share of)\b", metric):
         return "unknown"
     for term in sorted(glossary, key=len, reverse=True):
