@@ -241,3 +241,57 @@ def test_no_text_is_refused(text: str, as_input: bool) -> None:
 def test_repetition_is_read(unit: str) -> None:
     claims.verify(CASE, unit * 2000)
     claims.verify(unit * 2000, "It fell to 0.36.")
+
+
+DAYS = "Metric: Ramp Time\nData: [3.0, 3.2, 3.1, 4.4, 3.9, 3.2, 3.1, 3.0] (last 8 weeks, in days)"
+SHARE = (
+    "Metric: Handoff Rate (share of deals accepted)\nData: [87.5%, 85.0%, 87.5%, 70.0%] "
+    "(last 4 months)\nCohort size: 40 deals per month\nRecent changes: new desk in month 4"
+)
+WINS = (
+    "Metric: Win rate (deals won as % of SQLs)\nData: [25.0%, 19.2%, 28.0%, 17.9%] (last 4 "
+    "quarters)\nNotes: SQLs decided by quarter 24, 26, 25, 28; deals won 6, 5, 7, 5."
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "right", "wrong"),
+    [
+        # a distance to a level that was set before
+        (
+            DAYS,
+            "The normal level is 3.1 days, the mean of weeks 1 to 3. Week 5 is still 0.8 higher.",
+            "The normal level is 3.1 days, the mean of weeks 1 to 3. Week 5 is still 0.5 higher.",
+        ),
+        # counts of a whole, against values of the series that look like them
+        (
+            SHARE,
+            "Before the move 104 of 120 deals made it.",
+            "Before the move 85 of 120 deals made it.",
+        ),
+        # numbers in no order of time are values, not periods
+        (
+            WINS,
+            "The first three quarters were 18 of 75.",
+            "The first three quarters were 18 of 92.",
+        ),
+        # the percent of the change before it, in brackets
+        (DAYS, "It rose 1.3 (41.9%) in week 4.", "It rose 1.3 (53%) in week 4."),
+        # arithmetic written out
+        (
+            SHARE,
+            "Of 40 deals 35 were in time in month 1: 0.875 x 40 = 35.",
+            "Of 40 deals 31 were in time in month 1: 0.775 x 40 = 31.",
+        ),
+    ],
+)
+def test_several_steps_are_followed(given: str, right: str, wrong: str) -> None:
+    found = claims.verify(given, right)
+    assert not found.count(*claims.WRONG), [(c.text, c.verdict) for c in found.claims]
+    assert claims.verify(given, wrong).count(*claims.WRONG)
+
+
+def test_what_would_have_been_is_not_called_wrong() -> None:
+    output = "Had a single order slipped, week 4 would have read 3.7."
+    assert verdicts(output, DAYS)["3.7"] == "unchecked"
+    assert verdicts("In week 4 it was 3.7.", DAYS) == {"3.7": "contradicted"}

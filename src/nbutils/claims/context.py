@@ -234,7 +234,7 @@ _PAST = re.compile(
     r"\b(?:was|were|has been|have been|has (?:already )?\w+ed|have (?:already )?\w+ed|fell|rose|"
     r"dropped|declined|averaged|went|stood|brought|grew|climbed|is now|are now|has "
     r"(?:fallen|risen|grown|dropped)|have (?:fallen|risen|grown)|slipped|"
-    r"missed|met|exceeded|took|takes|lost)\b"
+    r"missed|met|exceeded|took|lost)\b"
 )
 _PROPOSES = re.compile(
     r"\b(?:we (?:should|recommend|propose|suggest|need to|will|could)|i (?:recommend|"

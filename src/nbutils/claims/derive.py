@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from nbutils.claims.changes import show
@@ -133,20 +132,15 @@ def _stated(judge: Judge, work: Work) -> tuple[list[Amount], list[Amount]]:
 
 
 def _told_pairs(judge: Judge, work: Work, unit: str) -> Iterator[Result]:
-    """The differences of amounts told one after the other, the last two pairs of them."""
+    """The differences of amounts told one after the other, the nearest pairs of them."""
     case = judge.source.case.unit if judge.source.case else ""
     told = [w for w in judge.recent(work, 1) if w.span.end <= work.span.start and w.span.value > 0]
     amounts = [(w, a) for w in told[:8] if (a := as_amount(judge, w, case)) and a.unit == unit]
-    found = 0
-    for (_, a), (_, b) in pairwise(amounts):
-        if a.value != b.value and found < 2:
-            found += 1
-            yield abs(a.value - b.value), f"{a.note} - {b.note}"
-    for (_, a), (_, b) in zip(amounts, amounts[2:], strict=False):
-        # "104 of 120, since then 85 of 120"
-        if a.value != b.value and found < 3:
-            found += 1
-            yield abs(a.value - b.value), f"{a.note} - {b.note}"
+    for apart in (1, 2):
+        # side by side, or every other one: "104 of 120, since then 85 of 120"
+        pairs = zip(amounts, amounts[apart:], strict=False)
+        differ = [(a, b) for (_, a), (_, b) in pairs if a.value != b.value]
+        yield from ((abs(a.value - b.value), f"{a.note} - {b.note}") for a, b in differ[:2])
 
 
 def _cohort(judge: Judge) -> list[Amount]:

@@ -11,6 +11,7 @@ from nbutils.claims import (
     changes,
     derive,
     durations,
+    formulas,
     groups,
     levels,
     masks,
@@ -90,6 +91,7 @@ class Judge:
             for work in self.works:
                 if not work.verdict and self.follows(work):
                     self.tell(work)
+        formulas.read_formulas(self)
         for work in self.works:
             if not work.verdict:
                 self.final(work)
@@ -201,6 +203,10 @@ class Judge:
         if self.says_change(work) and not gap_level:
             return
         if self.regression and statistics.statistic(self, work):
+            return
+        if phrases.OUT_OF.match(near[1]) and not span.unit and not span.decimals:
+            # "85 of 120 deals" counts, whatever the series says
+            self.literal(work)
             return
         bounded = span.hedge in ("over", "under", "at least", "at most")
         if bounded and self._threshold(work):
@@ -323,7 +329,8 @@ class Judge:
             if phrases.LEVEL_BEFORE.search(self.context(work)[0]) and not self.says_change(work):
                 return False
             told = self.says_change(work) or unit not in ("rate", "percent")
-            told = told or bool(phrases.OF_BASE.match(self.context(work)[1]))
+            before, after = self.context(work)
+            told = told or bool(phrases.OF_BASE.match(after) or phrases.IN_BRACKETS.search(before))
             if told and changes.judge_change(self, work, "relative change", 0.0):
                 return True
             if unit in ("rate", "percent") and self.says_change(work):
@@ -409,13 +416,14 @@ class Judge:
             return work.settle("contradicted", "ratio", text)
         if span.unit in ("x", "part") and not re.search(r"\d", span.text):
             return work.settle("unchecked", self.kind(work), "no operands found for it")
-        if self._tied_elsewhere(work):
+        clause = self._clause_before(work)
+        if not phrases.WITHOUT.match(clause) and self._tied_elsewhere(work):
             return True
         bound = binding.strong(self, work) if span.unit in ("pp", "points", "%") else []
         if bound and (span.unit != "%" or self.says_change(work)):
             text = changes.explain(bound[0], self._value(bound[0], span), self._by(span), work)
             return work.settle("contradicted", self.kind(work), f"expected: {text}")
-        if phrases.COUNTERFACTUAL.search(self._clause_before(work)):
+        if phrases.COUNTERFACTUAL.search(clause) or phrases.WITHOUT.match(clause):
             text = "told under a condition that the input does not state"
             return work.settle("unchecked", self.kind(work), text)
         return work.settle("unsupported", self.kind(work), "not in the input and not derivable")

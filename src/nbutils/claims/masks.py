@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nbutils.claims.grammar import SPELLED, START, STARTERS, Span, lowered, span_at
 
@@ -185,7 +186,11 @@ def _label(low: str, token: re.Match[str]) -> Label | None:
     if not match or _RATE_BEFORE.search(low, max(0, token.start() - 8), token.start()):
         return None
     noun = match["noun"].replace("wk", "week").replace("qtr", "quarter")
-    return Label(match.start(), match.end(), noun, _groups(match["nums"]))
+    groups = _groups(match["nums"])
+    if len(groups) > 2 and any(b[0] <= a[0] for a, b in pairwise(groups)):
+        # "won by quarter 24, 26, 25": values, for periods are told in their order
+        return None
+    return Label(match.start(), match.end(), noun, groups)
 
 
 def _groups(nums: str) -> list[tuple[int, int]]:

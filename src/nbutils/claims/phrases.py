@@ -57,11 +57,18 @@ COUNTERFACTUAL = re.compile(
     r"\bwould (?:have|not have|alone|then|still)\b|\b(?:alone|rates?|itself) would\b"
     r"|\bhad (?:a|one|it|they|there|the|a single)\b[^.;]*\bwould\b"
     r"|\bcarried on\b|\bextrapolat|\bat (?:this|that|the same) (?:pace|rate|speed)\b"
-    r"|\bshould the\b|^\s*without (?:it|them|the)\b"
+    r"|\bshould the\b"
+)
+WITHOUT = re.compile(r"\s*without (?:it|them|the)\b")
+# "gained 3 (5.8%", "five more (1.1%)": the percent of the change before it
+IN_BRACKETS = re.compile(
+    r"(?:\b(?:more|fewer|less|higher|lower)|\b(?:gained|lost|added|rose|fell) [\d.,]+) "
+    r"\((?:about |roughly )?$"
 )
 OF_BASE = re.compile(
     r" of (?:the|its|their|what)\b[^.;,]{0,20}\b(?:start|first|level|base|before|was)"
 )
+OUT_OF = re.compile(r" (?:out )?of (?:about |some |the )?\d")
 GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
 _GOES_ON = re.compile(r"^(?:,? (?:and )?(?:then |now |finally )|, (?:and )?| and (?:now )?)$")
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")
