@@ -7,7 +7,8 @@ number says by itself, `masks` finds the numbers and leaves out dates, labels an
 reads the input, `context` the sentences; `judge` decides; `selftest` measures all of it. Against
 the series of a case, `levels`, `changes`, `amounts`, `durations` and `statistics` bind and
 recompute. Any other input is read by `tables` as cells with the words of their rows and columns;
-`naming` finds which of them a sentence names, `combine` what they give together, `free` decides. `formulas` reads arithmetic that is written out.
+`naming` finds which of them a sentence names, `combine` what they give together, `free` decides.
+`formulas` reads arithmetic that is written out.
 """
 
 from __future__ import annotations
