@@ -295,3 +295,29 @@ def test_what_would_have_been_is_not_called_wrong() -> None:
     output = "Had a single order slipped, week 4 would have read 3.7."
     assert verdicts(output, DAYS)["3.7"] == "unchecked"
     assert verdicts("In week 4 it was 3.7.", DAYS) == {"3.7": "contradicted"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # says six weeks and holds nine values
+        "Metric: CVR\nData: [0.029, 0.028, 0.028, 0.027, 0.026, 0.025, 0.024, 0.022, 0.021] "
+        "(last 6 weeks)\nCohort size: ~7000 visitors per week",
+        # no metric
+        "Metric:\nData: [0.029, 0.026, 0.024, 0.021] (last 4 weeks)",
+        # labels of another language
+        "Métrique : CVR (part des visites)\nDonnées : [0.029, 0.026, 0.024, 0.021] (4 semaines)\n"
+        "Taille de cohorte : ~7000 visiteurs",
+        # decimal commas
+        "Metric: CVR\nData: [0,029; 0,026; 0,024; 0,021] (last 4 weeks)",
+    ],
+)
+def test_a_series_is_read_whatever_its_labels_say(given: str) -> None:
+    right = claims.verify(given, "It fell from 0.029 to 0.021, a loss of 28% or 0.8 points.")
+    assert (right.faithful, len(right.claims)) == (True, 4)
+    assert verdicts("It fell from 0.029 to 0.021, a loss of 38%.", given)["38%"] in claims.WRONG
+
+
+def test_a_denied_ratio_is_read_as_denied() -> None:
+    assert verdicts("It has not doubled: it went from 0.44 to 0.36.")["doubled"] == "supported"
+    assert verdicts("It has doubled: it went from 0.44 to 0.36.")["doubled"] == "contradicted"

@@ -21,7 +21,7 @@ Result = tuple[float, str]
 
 def repeats(span: Span, cell: Cell) -> bool:
     """Whether a printed number is a cell's, rounding, hedge and scale allowed for."""
-    if not _same_unit(span, cell):
+    if not same_unit(span, cell):
         return False
     value, (low, high) = abs(cell.value), span.interval()
     if span.sign < 0 < cell.value:
@@ -38,7 +38,8 @@ def repeats(span: Span, cell: Cell) -> bool:
     return any(low <= v <= high for v in values)
 
 
-def _same_unit(span: Span, cell: Cell) -> bool:
+def same_unit(span: Span, cell: Cell) -> bool:
+    """Whether a printed number and a cell may be told in the same unit."""
     if span.unit in PERIOD_WORDS:
         return cell.unit in (span.unit, "")
     own = {"points": "", "pp": "%"}.get(span.unit, span.unit)

@@ -244,7 +244,7 @@ _PROPOSES = re.compile(
     r"let us|let's|the goal|success (?:is|means|criterion))\b"
 )
 _IMPERATIVE = re.compile(
-    r"^[\s*\-\u2022\d.)>]{0,12}(?:test|run|launch|keep|roll|offer|ship|cut|raise|set|send|move|"
+    r"^[\s*\-\u2022\d.)>]{0,12}(?:please|test|run|launch|keep|roll|offer|ship|cut|raise|set|send|move|"
     r"try|pause|"
     r"restore|revert|switch|split|measure|compare|hold|give|ask|call|start|stop|show|limit|reduce|"
     r"increase|allocate|schedule|invest|focus|prioriti[sz]e|introduce|adopt|target|aim|re-?check|"

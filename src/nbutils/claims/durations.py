@@ -120,6 +120,8 @@ def duration(judge: Judge, work: Work) -> bool:
     case = source.case
     if not case or not source.main:
         return False
+    if not case.period and span.unit in PERIOD_WORDS and span.value in (source.n, source.n - 1):
+        return work.settle("supported", "duration", f"the series holds {source.n} values")
     steps = span.unit in ("", "x") and _counts_steps(work)
     if not steps and (not case.period or span.unit != case.period):
         return _other_unit(judge, work)

@@ -111,7 +111,10 @@ class Free:
                 self.naming.allowed(at, work, True),
                 self.naming.allowed(at, work, False),
             )
+            rows = rows if _holds(table, "row", rows, work) else None
+            columns = columns if _holds(table, "column", columns, work) else None
             for cell in matching:
+                lasts = span.unit in PERIOD_WORDS and cell.unit == span.unit
                 shared = self._shared(at, table, cell, work.sentence)
                 noun = columns is not None and self.naming.is_noun(at, work)
                 if change and not noun and not self._told_change(table, cell, shared):
@@ -128,7 +131,7 @@ class Free:
                     or not table.columns.get(cell.column)
                 )
                 small = not span.unit and not span.decimals and span.value <= 12
-                if joined or (fits and (shared or not small)):
+                if joined or lasts or (fits and (shared or not small)):
                     if not joined and not self._extreme(work, table, cell):
                         elsewhere = elsewhere or f"{cell.text} ({cell.label}) is not the extreme"
                         continue
@@ -364,6 +367,12 @@ class Free:
         if elsewhere:
             return work.settle("contradicted", self.judge.kind(work), elsewhere)
         return work.settle("unsupported", self.judge.kind(work), "not in the input, not derivable")
+
+
+def _holds(table: Table, kind: str, named: frozenset[int] | None, work: Work) -> bool:
+    """Whether the rows or columns named hold any number that the one printed could be."""
+    lines = (table.lines.get((kind, i), [])[:60] for i in sorted(named or ())[:20])
+    return any(combine.same_unit(work.span, cell) for line in lines for cell in line)
 
 
 def _printed_pair(work: Work, cell: Cell) -> bool:

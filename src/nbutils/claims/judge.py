@@ -331,6 +331,9 @@ class Judge:
             told = self.says_change(work) or unit not in ("rate", "percent")
             before, after = self.context(work)
             told = told or bool(phrases.OF_BASE.match(after) or phrases.IN_BRACKETS.search(before))
+            told = told or any(
+                w.pair is not None and w.span.end < span.start for w in work.sentence.works[:20]
+            )
             if told and changes.judge_change(self, work, "relative change", 0.0):
                 return True
             if unit in ("rate", "percent") and self.says_change(work):
@@ -412,6 +415,9 @@ class Judge:
         explicit = binding.strong(self, work) if span.unit == "x" else []
         if explicit and span.text.lower().startswith(("doubled", "halved", "tripled")):
             pair = explicit[0]
+            if phrases.DENIED.search(self.context(work)[0]):
+                text = f"{show(pair.a.value)} to {show(pair.b.value)} is another ratio, as said"
+                return work.settle("supported", "ratio", text)
             text = f"{show(pair.a.value)} to {show(pair.b.value)} is another ratio"
             return work.settle("contradicted", "ratio", text)
         if span.unit in ("x", "part") and not re.search(r"\d", span.text):

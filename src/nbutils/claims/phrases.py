@@ -69,6 +69,7 @@ OF_BASE = re.compile(
     r" of (?:the|its|their|what)\b[^.;,]{0,20}\b(?:start|first|level|base|before|was)"
 )
 OUT_OF = re.compile(r" (?:out )?of (?:about |some |the )?\d")
+DENIED = re.compile(r"\b(?:not|never|n't|hardly|nowhere near)(?: quite| yet| even)? $")
 GAP_OF = re.compile(r"\bgap(?: is| was| of| has become| went from| stood at)*(?: one of)? ?$")
 _GOES_ON = re.compile(r"^(?:,? (?:and )?(?:then |now |finally )|, (?:and )?| and (?:now )?)$")
 _THEN = re.compile(r"^, (?:and )?(?:then|now) $")

@@ -83,6 +83,7 @@ _STOP = frozenset(
     ]
 )
 _BARE_LIST = re.compile(r"\s*(?:Data:)?\s*\[[^\]\"{]*\]\s*(?:\([^()]*\))?\s*$")
+_LABELLED_LIST = re.compile(r"^[^\[\]\n|{}]{1,40}[:=][ \t]*(\[[^\[\]\n\"{]{5,}\])", re.MULTILINE)
 _MONTH_INDEX = {name[:3]: i for i, name in enumerate(masks.MONTHS)}
 _MONTH_NAME = re.compile(
     rf"\b(?:{'|'.join(m.capitalize() for m in masks.MONTHS)}"
@@ -215,6 +216,8 @@ def read(text: str) -> Source:
         case = parse_case(text)
     except CaseError:
         case = None
+    if case is None and (rescued := _rescued(text)):
+        text, case = rescued
     if case and len(case.values) > MAX_PERIODS:
         case = None
     if case is None:
@@ -248,6 +251,34 @@ def read(text: str) -> Source:
         scanned.masked,
         tables,
     )
+
+
+def _rescued(text: str) -> tuple[str, Case] | None:
+    """A case out of a text with one labelled list of numbers, whatever its labels or period say.
+
+    Other labels, another language, no metric, or a period that contradicts the number of values:
+    what is written about the series can be checked all the same.
+    """
+    lists = list(_LABELLED_LIST.finditer(text))
+    if len(lists) != 1 or text.count("[") != 1:
+        return None
+    found = lists[0]
+    metric = re.search(r"^[ \t]*Metric[ \t]*:[ \t]*(\S.*)$", text, re.MULTILINE)
+    period = re.match(r"[ \t]*(\([^()\n]*\))", text[found.end() :])
+    end = found.end() + (period.end() if period else 0)
+    known = re.findall(
+        r"^[ \t]*(?:Context|Cohort size|Recent changes)[ \t]*:.*$", text, re.MULTILINE
+    )
+    for note in (period[1] if period else "", ""):
+        rest = f"{text[: found.start()]}. {text[end if note else found.end() :]}"
+        rest = " ".join(rest.replace(":", ",").split())
+        lines = [f"Metric: {metric[1] if metric else 'series'}", f"Data: {found[1]} {note}", *known]
+        try:
+            written = "\n".join([*lines, f"Notes: {rest}"])
+            return written, parse_case(written)
+        except CaseError:
+            continue
+    return None
 
 
 def _literals(text: str, found: list[Span]) -> list[Literal]:

@@ -86,6 +86,10 @@ _SCORE = re.compile(r"\bscore|\bnps\b|promoters|\brating|\bindex\b|\bper 100\b|\
 _PERIOD_NAME = r"(days?|d|weeks?|wks?|w|months?|mths?|mos?|m|quarters?|qtrs?|q|years?|yrs?)\b"
 _PERIOD = re.compile(r"\b" + _PERIOD_NAME, re.IGNORECASE)
 _LAST = re.compile(r"\(?\s*(?:last\s+)?(\d+)\s*" + _PERIOD_NAME, re.IGNORECASE)
+_DECIMAL_COMMAS = re.compile(
+    r"[-\u2212]?[$€£]?\d+,\d+\s?[%€]?(?:\s*;\s*[-\u2212]?[$€£]?\d+(?:,\d+)?\s?[%€]?)+"
+)
+_THOUSAND = re.compile(r"(?<![\d,])[1-9]\d{0,2},\d{3}(?!\d)")
 _PERIOD_OF = {name[0]: name for name in PERIODS}
 _THOUSANDS = re.compile(r"\bthousands?\b|[$€£]k\b|\bin k\b", re.IGNORECASE)
 
@@ -177,8 +181,11 @@ def _split_series(text: str) -> tuple[list[str], str]:
     inside, bracket = match.groups()
     if not inside.strip():
         raise CaseError("the series in the Data line is empty; expected at least one value.")
+    if _DECIMAL_COMMAS.fullmatch(inside.strip().rstrip(";")) and not _THOUSAND.search(inside):
+        # "0,42; 0,39": decimal commas, where they cannot set thousands apart
+        inside = inside.replace(",", ".").replace(";", ", ")
     # a comma between values is followed by a space or stands in a list without spaces at all
-    separator = r",\s+|;\s*" if re.search(r",\s", inside) else r"[,;]\s*"
+    separator = r",\s+|;\s*" if re.search(r",\s|;", inside) else r",\s*"
     items = [item.strip() for item in re.split(separator, inside.strip().rstrip(",;"))]
     return items, bracket.strip()
 
