@@ -65,3 +65,14 @@ def test_no_difference_is_rarely_called_one() -> None:
             "worse",
         )
     assert wrong / 200 <= 0.08
+
+
+def test_a_clean_sweep_still_has_an_interval() -> None:
+    ones, zeros = [1] * 60, [0] * 60
+    found = stats.compare((zeros, ones), (ones, ones))
+    assert (found.difference, found.high, found.outcome) == (1.0, 1.0, "better")
+    assert found.low == pytest.approx(1 - 2**0.5 * stats.wilson(0, 60).high, abs=1e-9)
+    few = stats.compare(([0, 0], [1, 1]), ([1, 1], [1, 1]))
+    assert few.low is not None
+    assert few.low < 0.3
+    assert few.outcome == "not shown"
