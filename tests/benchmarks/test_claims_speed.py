@@ -9,6 +9,7 @@ import pytest
 from nbutils import claims
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "claims.jsonl"
+DATA = Path(__file__).parents[2] / "data" / "growth"
 CASE = json.loads(FIXTURES.read_text(encoding="utf-8").splitlines()[0])["input"]
 SENTENCES = (
     "Activation Rate fell from 0.44 in week 1 to 0.36 in week 8, down 8 points (18%). "
@@ -26,6 +27,16 @@ ANALYSIS = f"Analysis: {SENTENCES}\nUrgency: High — about 112 fewer a week."
 def test_one_analysis(benchmark: Any) -> None:
     verdict = benchmark(claims.verify, CASE, ANALYSIS)
     assert verdict.faithful
+
+
+def test_160_analyses_of_cases_of_their_own(benchmark: Any) -> None:
+    lines = (DATA / "formatted.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+
+    def check() -> int:
+        return sum(claims.verify(r["input"], r["output"]).count("supported") for r in rows)
+
+    assert benchmark.pedantic(check, rounds=5, warmup_rounds=1) > 10 * len(rows)
 
 
 def test_one_text_about_a_table(benchmark: Any) -> None:

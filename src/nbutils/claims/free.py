@@ -355,9 +355,8 @@ class Free:
     def final(self, work: Work) -> bool:
         """The verdict on a number that nothing has supported."""
         span, elsewhere = work.span, work.derivation
-        name = span.text in self.judge.source.masked and (span.decimals or span.value >= 100)
-        if name or (span.spelled and not span.unit):
-            return work.settle("drop", "count", "")
+        if self.judge.left_out(work):
+            return True
         if any(span.value in table.names for table in self.tables):
             return work.settle("supported", "count", "a label of the input")
         loose = span.unit in ("x", "part") and not re.search(r"\d", span.text)

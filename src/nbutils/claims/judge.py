@@ -406,12 +406,19 @@ class Judge:
         near = [m for m in marks if work.span.start - m[1] <= 30]
         return [(m[2], m[3]) for m in near[-1:]]
 
-    def final(self, work: Work) -> bool:
-        """The verdict on a number that nothing has supported."""
+    def left_out(self, work: Work) -> bool:
+        """Drop what states nothing: a name with digits of the input, a spelled number alone."""
         span = work.span
         name = span.text in self.source.masked and (span.decimals or span.value >= 100)
         if name or (span.spelled and not span.unit):
             return work.settle("drop", "count", "")
+        return False
+
+    def final(self, work: Work) -> bool:
+        """The verdict on a number that nothing has supported."""
+        span = work.span
+        if self.left_out(work):
+            return True
         explicit = binding.strong(self, work) if span.unit == "x" else []
         if explicit and span.text.lower().startswith(("doubled", "halved", "tripled")):
             pair = explicit[0]

@@ -194,9 +194,14 @@ class Table:
                 yield members
 
 
+def _dated(text: str) -> str:
+    """The text with 2024-03 written as "2024 march"."""
+    return _ISO_MONTH.sub(lambda m: f"{m[1]} {masks.MONTHS[int(m[2]) - 1]}", text)
+
+
 def keys(text: str) -> frozenset[str]:
     """The words, years and quarters of a label, words cut to five letters."""
-    text = _ISO_MONTH.sub(lambda m: f"{m[1]} {masks.MONTHS[int(m[2]) - 1]}", text)
+    text = _dated(text)
     text = _VARIANT.sub(lambda m: f" {m[1].upper()}", text)
     words = _KEY.findall(f"{text} {_CAMEL.sub(' ', text)}".lower())
     return frozenset([w[:5] for w in words if w not in _STOP] + [k for k, _, _ in numbered(text)])
@@ -218,7 +223,7 @@ def numbered(text: str) -> list[tuple[str, int, int]]:
 
 def order(label: str) -> float | None:
     """When a label was, on a scale of its own: years, quarters, months, or a counted period."""
-    low = _ISO_MONTH.sub(lambda m: f"{m[1]} {masks.MONTHS[int(m[2]) - 1]}", label).lower()
+    low = _dated(label).lower()
     year = re.search(r"\b(?:fy ?)?((?:19|20)\d\d)\b", low)
     quarter = re.search(r"\bq([1-4])\b", low)
     month = _MONTH.search(low)

@@ -65,7 +65,7 @@ class LocalModel:
 
             model = PeftModel.from_pretrained(model, str(adapter))
             if not on_gpu and dtype == "float32" and not note.get("four_bit"):
-                # adapters cost a sixth of the time; in fp32 the merged weights answer the same
+                # adapters cost a sixth of the time a prompt takes; merged in fp32, the same answers
                 model = model.merge_and_unload()
             name = f"{base}+{Path(adapter).name}"
         if not on_gpu:
