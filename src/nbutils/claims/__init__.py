@@ -36,7 +36,7 @@ __all__ = [
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _read(text: str) -> Source:
     return read(text)
 

@@ -123,7 +123,7 @@ _TAIL = re.compile(
 _NOUN = re.compile(r"[ \u00a0-]{1,2}([a-z][a-z'-]{0,24})(?:[ ]([a-z][a-z'-]{0,24}))?")
 
 _HEDGES = {
-    "about": "about|around|roughly|approximately|approx\\.?|some|circa|ca\\.|close to|near|or so"
+    "about": "about|around|roughly|approximately|approx|approx.|some|circa|ca.|close to|near|or so"
     "|in the region of|something like|on the order of",
     "nearly": "nearly|almost|just under|just below|not quite|a little under|slightly under|"
     "slightly below|a shade under|approaching",
@@ -134,11 +134,9 @@ _HEDGES = {
     "under": "less than|fewer than|under|below|lower than",
     "at most": "at most|no more than|up to|not more than|as many as",
 }
-_HEDGE = re.compile(
-    r"(?:"
-    + "|".join(rf"(?P<{name.replace(' ', '_')}>\b(?:{words}))" for name, words in _HEDGES.items())
-    + r")[ \u00a0](?:a |an |the |only |some )?[-+\u2212$€£~]?$",
-)
+_HEDGE_OF = {words: hedge for hedge, listed in _HEDGES.items() for words in listed.split("|")}
+_FILLERS = frozenset(["a", "an", "the", "only", "some"])
+_SIGNS = frozenset("-+\u2212$\u20ac\u00a3~")
 
 
 @dataclass(slots=True)
@@ -201,8 +199,18 @@ def hedge_before(text: str, start: int) -> str:
     left = text[max(0, start - 28) : start]
     if left.endswith(("~", "≈", "c.")):
         return "about"
-    match = _HEDGE.search(left)
-    return match.lastgroup.replace("_", " ") if match and match.lastgroup else ""
+    left = left[:-1] if left[-1:] in _SIGNS else left
+    if left[-1:] not in (" ", "\u00a0"):
+        return ""
+    words = left.split()[-5:]
+    for skipped in (1, 0) if words and words[-1] in _FILLERS else (0,):
+        end = len(words) - skipped
+        # the longest first: "just under" before "under"
+        for begin in range(max(0, end - 4), end):
+            hedge = _HEDGE_OF.get(" ".join(words[begin:end]).lstrip("([\"'\u201c-\u2014/"))
+            if hedge:
+                return hedge
+    return ""
 
 
 _OF_A_POINT = re.compile(r" of (?:a|one) (?:percentage )?point\b")

@@ -86,11 +86,15 @@ class Judge:
             if not work.verdict:
                 self.change(work)
             self.tell(work)
-        # a number may follow from one that stands after it
+        settled, tried = 0, {}
         for _ in range(2):
+            # a number may follow from one that stands after it
             for work in self.works:
-                if not work.verdict and self.follows(work):
-                    self.tell(work)
+                if not work.verdict and tried.get(id(work)) != settled:
+                    tried[id(work)] = settled
+                    if self.follows(work):
+                        settled += 1
+                        self.tell(work)
         formulas.read_formulas(self)
         for work in self.works:
             if not work.verdict:
@@ -143,6 +147,11 @@ class Judge:
 
     def says_change(self, work: Work) -> bool:
         """Whether the words next to a number make it a change rather than a level."""
+        if work.says_change is None:
+            work.says_change = self._says_change(work)
+        return work.says_change
+
+    def _says_change(self, work: Work) -> bool:
         before, after = self.context(work)
         if work.span.sign > 0:
             return True

@@ -26,6 +26,7 @@ class Work:
     pair: Pair | None = None
     by: float = 0.0
     paced: bool | None = None
+    says_change: bool | None = None
     memo: dict[str, list[Pair]] = field(default_factory=dict)
 
     def settle(self, verdict: str, kind: str, derivation: str) -> bool:
