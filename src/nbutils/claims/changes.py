@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nbutils.claims.judge import Judge
     from nbutils.claims.work import Work
 
-_PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|rate of)\b")
+_PACE = re.compile(r"\b(?:pace|average\w*|each|every|steady|even|per|rate of)\b[^\d;:]*$")
 _PACE_OF = re.compile(r"\b(?:steps?|pace|slow\w*|shr[aiu]nk\w*|monthly loss|weekly loss)\b")
 # "the loss grows by 0.7 points" falls
 _LOSS_MOVES = re.compile(
