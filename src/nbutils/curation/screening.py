@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from nbutils import claims, stats
+from nbutils import claims
 from nbutils.examples import (
     CaseError,
     DataFileError,
-    Example,
     find_alike,
     parse_answer,
     parse_case,
-    read_jsonl,
 )
-from nbutils.gates import first_fault
 
 REASONS = (
     "vague",
@@ -257,114 +251,3 @@ def by_reason(screened: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(pairs, columns=["reason", "example"])
     table = frame.groupby("reason").agg(reports=("reason", "size"), example=("example", "first"))
     return table.sort_values("reports", ascending=False).reset_index()
-
-
-# --------------------------------------------------------------------------- against labels
-
-
-def read_labels(path: Path) -> pd.DataFrame:
-    """Labels of reports: columns ``id``, ``label``, ``reasons``; no rows if there is no file."""
-    columns = ["id", "label", "reasons"]
-    rows = read_jsonl(path, columns) if path.is_file() else []
-    return pd.DataFrame(rows, columns=columns)
-
-
-def score(screened: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Compare the screen with labels.
-
-    Parameters
-    ----------
-    screened : DataFrame
-        As `screen` returns.
-    labels : DataFrame
-        Columns ``id``, ``label`` (``"keep"`` or ``"reject"``) and ``reasons`` (list of str).
-
-    Returns
-    -------
-    DataFrame
-        ``metric`` (accuracy, precision and recall of keeping, recall of each reason), ``value``,
-        ``low``, ``high`` (Wilson), ``n``.
-    """
-    both = screened.merge(labels[["id", "label", "reasons"]], on="id", suffixes=("", "_true"))
-    kept, true = both["keep"].to_numpy(), (both["label"] == "keep").to_numpy()
-    rows: list[tuple[str, int, int]] = [
-        ("keep or reject right", int((kept == true).sum()), len(both)),
-        ("kept that should be kept", int((kept & true).sum()), int(kept.sum())),
-        ("keepers that are kept", int((kept & true).sum()), int(true.sum())),
-    ]
-    for reason in REASONS:
-        named = np.array([reason in r for r in both["reasons_true"]])
-        hit = np.array([reason in r for r in both["reasons"]])
-        if named.any():
-            rows.append((f"{reason} found", int((named & hit).sum()), int(named.sum())))
-    return pd.DataFrame(
-        [{"metric": name, **vars(stats.wilson(k, n))} for name, k, n in rows],
-        columns=["metric", "value", "low", "high", "n"],
-    )
-
-
-# --------------------------------------------------------------------------- pairs and families
-
-
-def curate(
-    formatted: Sequence[Example], screened: pd.DataFrame
-) -> tuple[list[Example], pd.DataFrame]:
-    """Keep the formatted pairs of kept reports that pass the gate.
-
-    Parameters
-    ----------
-    formatted : sequence of Example
-        One for a report, with the report's id.
-    screened : DataFrame
-        As `screen` returns.
-
-    Returns
-    -------
-    tuple
-        The curated examples, and what was left out: ``id``, ``step`` (``screen``, ``format`` or
-        ``gate``) and ``reason``. A kept report without a formatted pair is listed too.
-    """
-    verdicts = {row["id"]: row for row in screened.to_dict("records")}
-    kept, dropped = [], []
-    for example in formatted:
-        if example.id not in verdicts:
-            dropped.append((example.id, "screen", "there is no such report"))
-        elif not verdicts[example.id]["keep"]:
-            reasons = ", ".join(verdicts[example.id]["reasons"])
-            dropped.append((example.id, "screen", f"report rejected: {reasons}"))
-        elif fault := first_fault(example, strict=False):
-            dropped.append((example.id, "gate", ": ".join(fault)))
-        else:
-            kept.append(example)
-    done = {e.id for e in formatted}
-    waiting = [i for i, row in verdicts.items() if row["keep"] and i not in done]
-    dropped += [(i, "format", "kept, but nobody formatted it yet") for i in waiting]
-    return kept, pd.DataFrame(dropped, columns=["id", "step", "reason"])
-
-
-def assign(examples: Sequence[Example], val_share: float, *, seed: int = 0) -> list[Example]:
-    """Note family and side (``"train"`` or ``"val"``) in each example's ``meta``."""
-    family = families(examples)
-    sides = split(family, val_share, seed=seed)
-    return [
-        replace(e, meta={**e.meta, "family": f, "side": s})
-        for e, f, s in zip(examples, family, sides, strict=True)
-    ]
-
-
-def families(examples: Sequence[Example]) -> list[int]:
-    """Family number of every example: cases equal but for their numbers belong together."""
-    return stats.family_labels(find_alike([e.input for e in examples], ALIKE), len(examples))
-
-
-def split(family: Sequence[int], val_share: float, *, seed: int = 0) -> list[str]:
-    """``"train"`` or ``"val"`` for every example; a family is never divided."""
-    names = sorted(set(family))
-    sizes = {f: list(family).count(f) for f in names}
-    rng = np.random.default_rng(seed)
-    wanted, taken, val = val_share * len(family), 0, set()
-    for name in rng.permutation(names).tolist():
-        if taken < wanted:
-            val.add(name)
-            taken += sizes[name]
-    return ["val" if f in val else "train" for f in family]
