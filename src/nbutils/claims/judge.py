@@ -86,7 +86,7 @@ class Judge:
             if not work.verdict:
                 self.change(work)
             self.tell(work)
-        settled, tried = 0, {}
+        settled, tried = 0, dict[int, int]()
         for _ in range(2):
             # a number may follow from one that stands after it
             for work in self.works:
