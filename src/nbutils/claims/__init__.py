@@ -8,17 +8,18 @@ reads the input, `context` the sentences; `judge` decides; `selftest` measures a
 the series of a case, `levels`, `changes`, `amounts`, `durations` and `statistics` bind and
 recompute. Any other input is read by `tables` as cells with the words of their rows and columns;
 `naming` finds which of them a sentence names, `combine` what they give together, `free` decides.
-`formulas` reads arithmetic that is written out.
+`course` reads what is
+said of a series without a number. `formulas` reads arithmetic that is written out.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from nbutils.claims.course import Told, misread
 from nbutils.claims.judge import Judge
 from nbutils.claims.selftest import on_texts, self_test
-from nbutils.claims.source import Source, read
+from nbutils.claims.source import read
 from nbutils.claims.verdict import KINDS, VERDICTS, WRONG, Claim, Verdict
 
 __all__ = [
@@ -26,19 +27,16 @@ __all__ = [
     "VERDICTS",
     "WRONG",
     "Claim",
+    "Told",
     "Verdict",
     "digit_score",
+    "misread",
     "on_texts",
     "self_test",
     "verify",
 ]
 
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
-
-
-@lru_cache(maxsize=128)
-def _read(text: str) -> Source:
-    return read(text)
 
 
 def verify(input_text: str, output_text: str) -> Verdict:
@@ -71,7 +69,7 @@ def verify(input_text: str, output_text: str) -> Verdict:
     >>> verdict.precision, verdict.faithful
     (1.0, True)
     """
-    return Verdict(Judge(_read(input_text), output_text).run())
+    return Verdict(Judge(read(input_text), output_text).run())
 
 
 def digit_score(input_text: str, output_text: str) -> float | None:

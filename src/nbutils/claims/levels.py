@@ -59,7 +59,7 @@ _MOVED_TO = re.compile(
     r"leapt|sank)(?: back| down| up)? (?:to|at)? ?(?:about |only |just )?~?$"
 )
 _OTHER_NEAR = re.compile(r"\b(?:other|others|rest|remaining)\b[^.,;]{0,30}$")
-_NOW = re.compile(r"\b(?:now|latest|final|currently|today|most recent)(?: \w+){0,3} ?~?$")
+_NOW = re.compile(r"\b(?:now|latest|final|currently|today|most recent)(?: [\w']+){0,3} ?~?$")
 _FROM = re.compile(r"\bfrom(?: about| roughly| around| a| an| the| some)* ?~?$")
 _TO = re.compile(
     r"^(?: in [^,.;()]{3,24}?)?,?(?: down| up| back| all the way| only| just)? ?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from nbutils.claims import masks
@@ -207,8 +208,12 @@ class Source:
         return len(self.main.values) if self.main else 0
 
 
+@lru_cache(maxsize=128)
 def read(text: str) -> Source:
-    """Read any input; the five-line form gives a `Case`, anything else lists and numbers."""
+    """Read any input; the five-line form gives a `Case`, anything else lists and numbers.
+
+    The last ones are kept: many answers are judged against one input.
+    """
     text = "\n".join(line for line in text.split("\n") if line.strip())
     if _BARE_LIST.match(text):
         text = f"Metric: series\nData: {text.strip().removeprefix('Data:')}"

@@ -1,21 +1,21 @@
-"""Which reports are worth training on, why the others are not, and which belong together."""
+"""Keep or reject raw reports: rules that give their reason and quote what they saw."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from typing import Any
 
 import pandas as pd
 
 from nbutils import claims
-from nbutils.examples import (
-    CaseError,
-    DataFileError,
-    find_alike,
-    parse_answer,
-    parse_case,
-)
+from nbutils.claims import masks
+from nbutils.curation.duplicates import near_duplicates
+from nbutils.curation.jargon import unknown_terms
+from nbutils.curation.structure import Structured, structure
+from nbutils.examples import DataFileError
 
 REASONS = (
     "vague",
@@ -29,45 +29,78 @@ REASONS = (
     "ungrounded",
 )
 MIN_WORDS = 40
-ALIKE = 0.8
+# a month of daily values with a page of prose is long; what is much longer is no single report
+MAX_CHARS = 40_000
+PARALLEL, CHUNK = 2_000, 250
 
-_NUMBER = re.compile(r"(?<![\w.])[-+−]?[$€£]?\d[\d,]*(?:\.\d+)?\s?%?")
-_SERIES = re.compile(
-    r"(?:[A-Za-z]{0,12}\s?)[$€£]?\d[\d,]*(?:\.\d+)?\s?%?"
-    r"(?:\s?(?:,|;|->|→|\||/)\s?(?:and\s)?[A-Za-z]{0,12}\s?[$€£]?\d[\d,]*(?:\.\d+)?\s?%?){2,}"
-)
-_TABLE_ROW = re.compile(r"^\s*\|.*\d.*\|\s*$", re.MULTILINE)
-_ACTION = re.compile(
-    r"\b(?:recommended action|recommendation|action|proposal|proposed|what i'd do|next steps?|"
-    r"my suggestion|suggest\w*|i would|i'd|plan|to do)\b\W",
+_WATCH = re.compile(
+    r"(?:keep(?:ing)?|have) (?:\w+ )?(?:an?|a close|half an|one) eye|\bmonitor|\bto watch\b|"
+    r"\bobserve\b|"
+    r"worth (?:a|an|having|discuss\w*|watching|talking)\b|\bdiscuss(?:ed|ion)?\b|on (?:the|our|"
+    r"your) radar|"
+    r"stay(?:ing)? (?:close|positive)|(?:let's|we'll|let us|just) see\b|see (?:what|where|how)\b|"
+    r"continue to (?:follow|track|look)|wait (?:and|to) see|further thought|(?:have|"
+    r"having) a (?:proper )?"
+    r"(?:chat|talk|look)|happy to (?:talk|join|discuss|chat)|be (?:conscious|aware|mindful)|"
+    r"bear in mind|"
+    r"pick (?:it|this) up|come back to (?:it|this)|revisit|follow (?:it|this)|come up at|"
+    r"compare notes|"
+    r"raise it at|interesting (?:case|pattern|development)|stay the course|when there(?:'s|"
+    r" is) more",
     re.IGNORECASE,
 )
-_URGENCY = re.compile(r"\burgen(?:cy|t)\b", re.IGNORECASE)
-_WATCH = re.compile(
-    r"keep(?:ing)? (?:an|a close) eye|\bmonitor|one to watch|worth (?:a|discuss|watching)|"
-    r"\bdiscuss|on the radar|stay close|let's see|see what|see where|continue to (?:observe|watch)|"
-    r"wait and see|happy to (?:talk|join)|further thought|have a (?:proper )?(?:chat|talk)",
+_COMMITS = re.compile(
+    r"\b(?:roll(?:s|ed|ing)? (?:back|out|it)|revert\w*|restor\w+|switch\w*|split\w*|random\w*|"
+    r"hold(?:s)? back|"
+    r"holdout|a/b|pilot\w*|ship\w*|launch\w*|paus\w+|stop\w*|cap(?:s|ped)?|cut\w*|raise[sd]? the|"
+    r"remov\w+|"
+    r"add(?:s|ed)?|put(?:s)?|mov(?:e|es|ed)|send(?:s)?|writ(?:e|es)|call(?:s)?|draw(?:s)?|"
+    r"list(?:s)?|tag(?:s)?|"
+    r"audit\w*|recount\w*|re-?check\w*|re-?run\w*|compar(?:e|es)|measur(?:e|es)|test(?:s|ed)?|"
+    r"set(?:s)?|replac\w+|"
+    r"reinstat\w+|extend\w*|open\w*|close[sd]?|hide[s]?|publish\w*|no change|"
+    r"nothing to (?:change|roll)|"
+    r"leave (?:it|the)|keep (?:the|it|them|five|both|selling|running)|offer(?:s|ed)?)\b",
+    re.IGNORECASE,
+)
+_DATED = re.compile(
+    r"\b\d{1,2}(?:st|nd|rd|th)?(?:\s?(?:-|\u2013|to)\s?\d{1,2})? (?:jan|feb|mar|apr|may|jun|jul|"
+    r"aug|sep|oct|nov|dec)"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}\b"
+    r"|\b(?:by|on|from|until|before|in|next|this|of|end of|mid-?)\s?(?:monday|tuesday|wednesday|"
+    r"thursday|friday|"
+    r"mon|tue|wed|thu|fri|january|february|march|april|june|july|august|september|october|"
+    r"november|december|"
+    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|q[1-4]|tomorrow|today)\b"
+    r"|\b\d{1,2}[./]\d{1,2}\b|\bnext (?:sprint|release)\b|\bthis week\b|\b20\d\d-\d\d-\d\d\b",
     re.IGNORECASE,
 )
 _LOGISTICS = re.compile(
-    r"\b(?:agenda|room|lunch|snacks?|meeting|workshop|session|invite|calendar|join(?:s|ing)? from|"
-    r"slides|dashboard tile|refresh|booking|train|hotel|vacation|party|team event|seating)\b",
+    r"\b(?:agenda|room|lunch|snacks?|dinner|workshop|invite to|calendar|join(?:s|ing)? (?:from|"
+    r"remotely)|slides|"
+    r"dashboard tile|tile|refresh(?:es)?|booked?|booking|train|hotel|vacation|party|team event|"
+    r"seating|travel\w*|"
+    r"stand-up|pre-read|read-out|columns? [A-Z]|tab|edit rights|read-only|viewers|re-link|"
+    r"allerg\w+|"
+    r"cake|birthday|parking|laptop|password|log-?in details|survey link|session|moves? (?:from|to) "
+    r"(?:monday|tuesday|wednesday|thursday|friday)|location|catering|rsvp)\b",
     re.IGNORECASE,
 )
-_ACRONYM = re.compile(r"\b(?:[A-Z][A-Z0-9]{1,5}(?:-\d)?)s?\b")
-# acronyms of places, offices and everyday business that need no glossary
-_COMMON = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        A AB API APAC APR ARM ATM B2B B2C BI CEO CET CFO COO CPO CRM CS CSM CSV CTA CTO
-        DACH DE DNS DSO EMEA EU EUR FAQ FR FY GBP GDPR GMT HR HTTP ID IP IT KPI LATAM LOI
-        NDA OK OS PDF PM PMM PR Q QA QR RFP RND ROI SAML SCIM SDK SDR SE SEO SIM SLA SMS
-        SQL SSO SUV TBC TBD TV UI UK URL US USA USD UX VAT VIP VP W WC WK PO PS RE TO AM
-        CC FW NB FYI EOD ETA MOM YOY QOQ WOW YTD AE AI APP BST
-        """,
-    )
+_CLOSING = re.compile(
+    r"(?:^|\n)\s*(?:cheers|thanks?(?: (?:all|everyone|a lot|again|in advance))?|thank you|"
+    r"(?:best |kind |warm )?regards|"
+    r"best(?: wishes)?|see you(?: there)?|yours(?: sincerely)?|greetings|sincerely|all the best|"
+    r"many thanks|br|vg|"
+    r"over and out)[,.!\s]*(?:\n?\s*[A-Z][\w.' -]{0,40})?\s*$",
+    re.IGNORECASE,
 )
+_ENDED = re.compile(r"[.!?\u2026:)\]\"'\u00bb\u201d*_|]\s*\W{0,4}$")
+_BROKEN = re.compile(
+    r"#REF!|#N/A|#VALUE!|\[(?:truncated|cut|\.\.\.)\]|\[?(?:text|rest) missing\]?", re.IGNORECASE
+)
+_PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+# a wrong change of the whole series is the report's claim; other numbers may be evidence of its own
+_WHOLE = ("(first to last)", "(the two means named)", "(from and to)")
 
 
 def screen(reports: pd.DataFrame, glossary: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -83,162 +116,241 @@ def screen(reports: pd.DataFrame, glossary: Mapping[str, Any] | None = None) -> 
     Returns
     -------
     DataFrame
-        One row a report: ``id``, ``keep`` (bool), ``reasons`` (list of str, from `REASONS`) and
-        ``evidence`` (list of str, one for each reason).
+        One row a report: ``id``, ``keep`` (bool), ``reasons`` (list of str, from `REASONS`),
+        ``evidence`` (list of str, one for each reason) and ``doubts`` (list of str: what nearly
+        decided otherwise, for `look_next`).
 
     Raises
     ------
     DataFileError
-        If a column is missing or there are no reports.
+        If a column is missing, an id stands twice, or there are no reports.
     """
+    _checked(reports)
+    terms = {str(k).lower(): v for k, v in (glossary or {}).items()}
+    ids = [str(i) for i in reports["id"]]
+    texts = ["" if pd.isna(t) else str(t)[:MAX_CHARS] for t in reports["text"]]
+    found = _judged(texts, terms)
+    for later, _, evidence in near_duplicates(texts, [values for *_, values in found], names=ids):
+        found[later][0].setdefault("near_duplicate", evidence)
+    rows = [
+        {
+            "id": name,
+            "keep": not checks,
+            "reasons": list(checks),
+            "evidence": list(checks.values()),
+            "doubts": doubts,
+        }
+        for name, (checks, doubts, _) in zip(reports["id"], found, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["id", "keep", "reasons", "evidence", "doubts"])
+
+
+def _checked(reports: pd.DataFrame) -> None:
     for column in ("id", "text"):
         if column not in reports:
             raise DataFileError(
-                f"the reports have no column '{column}' (found: {', '.join(reports.columns)}); "
+                f"the reports have no column '{column}' (found: "
+                f"{', '.join(map(str, reports.columns))}); "
                 f"expected id and text: rename or add it."
             )
     if reports.empty:
         raise DataFileError("there are no reports to screen: check the file or folder.")
-    known = {t.lower() for t in glossary or {}}
-    twins = _duplicates(reports["text"].tolist())
-    found = []
-    for position, (name, text) in enumerate(zip(reports["id"], reports["text"], strict=True)):
-        checks = _checks(str(text), known)
-        if position in twins:
-            original = reports["id"].iloc[twins[position]]
-            checks["near_duplicate"] = f"the same series and case as {original}"
-        found.append(
-            {
-                "id": name,
-                "keep": not checks,
-                "reasons": list(checks),
-                "evidence": list(checks.values()),
-            }
+    twice = reports["id"][reports["id"].duplicated()]
+    if len(twice):
+        raise DataFileError(
+            f"the id '{twice.iloc[0]}' stands twice among the reports; expected every id once, for "
+            f"decisions are kept by id: rename one, or read the files with read_reports."
         )
-    return pd.DataFrame(found, columns=["id", "keep", "reasons", "evidence"])
 
 
-def _checks(text: str, known: set[str]) -> dict[str, str]:
-    """Reason to evidence for one report by itself; what makes others meaningless comes first."""
-    words = text.split()
-    if len(words) < MIN_WORDS:
-        return {"too_short": f"{len(words)} words, expected {MIN_WORDS} or more"}
-    body, action = _split(text)
-    if _off_topic(text, action):
-        return {"off_topic": "no finding and no action: " + _quote(text)}
-    if cut := _cut_off(text):
-        return {"truncated": cut}
+Found = tuple[dict[str, str], list[str], list[float] | None]
+
+
+def _judged(texts: list[str], terms: Mapping[str, Any]) -> list[Found]:
+    """Reasons, doubts and series of every text; many texts are shared out among the processors."""
+    if len(texts) < PARALLEL:
+        return [_one(text, terms) for text in texts]
+    parts = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
+    with ProcessPoolExecutor() as pool:
+        return [found for part in pool.map(_some, parts, repeat(terms)) for found in part]
+
+
+def _some(texts: list[str], terms: Mapping[str, Any]) -> list[Found]:
+    return [_one(text, terms) for text in texts]
+
+
+def _one(text: str, terms: Mapping[str, Any]) -> Found:
+    parts = structure(text, terms)
+    return *judge(text, parts, terms), _known(parts)
+
+
+def _known(parts: Structured) -> list[float] | None:
+    known = [v for v in parts.values if v is not None]
+    return known if len(known) == len(parts.values) and known else None
+
+
+def judge(
+    text: str, parts: Structured, glossary: Mapping[str, Any]
+) -> tuple[dict[str, str], list[str]]:
+    """Reason to evidence for one report by itself, and what nearly decided otherwise.
+
+    What makes every other reason meaningless comes first and stands alone.
+    """
+    words = len(text.split())
+    if words < MIN_WORDS:
+        return {"too_short": f"{words} words, expected {MIN_WORDS} or more"}, []
+    if cut := _cut_off(text, parts):
+        return {"truncated": cut}, []
+    sizes = _sizes(parts)
+    if aside := _off_topic(text, parts, len(sizes)):
+        return {"off_topic": aside}, []
+    if not parts.printed:
+        return {
+            "ungrounded": f"no series stands behind its numbers: {_quote(parts.analysis or text)}"
+        }, []
     found: dict[str, str] = {}
-    figures = _figures(body)
-    if figures < 2:
-        found["vague"] = f"{figures} figures in the analysis: {_quote(body)}"
-    if weak := _weak_action(action):
-        found.setdefault(*weak)
-    if terms := _unknown_terms(text, body + " " + action, known):
-        found["undefined_jargon"] = "not in the glossary, not explained: " + ", ".join(terms)
-    if wrong := _contradiction(text):
-        found["contradicts_data"] = wrong
-    return found
+    doubts: list[str] = []
+    if len(sizes) < 2:
+        found["vague"] = f"{len(sizes)} magnitudes in the analysis: {_quote(parts.analysis)}"
+    elif len(sizes) == 2:
+        doubts.append(f"only two magnitudes in the analysis ({', '.join(sizes)})")
+    _action(parts, found, doubts)
+    prose = "\n".join([parts.changes, parts.analysis, parts.action])
+    exempt = f"{parts.metric} {parts.definition} {parts.context}"
+    if terms := unknown_terms(text, prose, glossary, exempt):
+        found["undefined_jargon"] = f"not in the glossary, not explained: {', '.join(terms)}"
+    if wrong := contradictions(parts):
+        found["contradicts_data"] = wrong[0]
+    return found, doubts + [f"missing: {name}" for name in parts.missing if name != "action"]
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Prose of the analysis and text of the action (the last third if nothing marks it)."""
-    lines = [
-        line
-        for line in text.splitlines()
-        if not re.match(
-            r"\s*(?:Metric|Context|Data|Cohort|Recent changes|Subject|To)\b[^:]*:", line
-        )
-        and not _TABLE_ROW.match(line)
-    ]
-    prose = "\n".join(lines)
-    answer = parse_answer(prose)
-    if answer.action:
-        return answer.analysis or prose[: prose.find(answer.action)], answer.action
-    without = _URGENCY.split(prose)[0] if _URGENCY.search(prose) else prose
-    marks = [m.start() for m in _ACTION.finditer(without) if m.start() > len(without) * 0.4]
-    start = marks[0] if marks else len(without) * 2 // 3
-    return without[:start], without[start:]
+def _sizes(parts: Structured) -> list[str]:
+    """The magnitudes that an analysis states; durations and words such as "one" are none."""
+    spans = masks.scan(f"{parts.analysis}\n{parts.reason}").spans
+    left_out = _SPANS_OF_TIME - (
+        {parts.unit.rstrip("s")} if parts.unit in ("days", "hours") else set()
+    )
+    return [s.text for s in spans if s.unit not in left_out and not (s.spelled and not s.unit)]
 
 
-def _off_topic(text: str, action: str) -> bool:
-    if _URGENCY.search(text) and _SERIES.search(text):
-        return False
-    has_series = bool(_SERIES.search(text) or len(_TABLE_ROW.findall(text)) >= 3)
-    logistics = len({m.group().lower() for m in _LOGISTICS.finditer(text)})
-    return logistics >= (3 if has_series else 2) or (not has_series and not _URGENCY.search(text))
+_SPANS_OF_TIME = frozenset(["minute", "hour", "day", "week", "month", "quarter", "year", "second"])
 
 
-def _cut_off(text: str) -> str:
+def _cut_off(text: str, parts: Structured) -> str:
+    """Where a text breaks off, or what of its series did not survive the copying."""
+    broken = _BROKEN.findall(text)
+    missing = sum(v is None for v in parts.values)
+    if len(broken) > 1 or (parts.values and missing > len(parts.values) / 3):
+        count = max(len(broken), missing)
+        return f"{count} values or passages are missing: {_quote((broken or ['null'])[0])}"
     end = text.rstrip()
-    if _URGENCY.search(end[len(end) // 3 :]) or re.search(
-        r"[.!?)\]\"'»”*_|]$|[.!?]\s*\W{1,3}$", end
-    ):
+    if _ENDED.search(end) or _CLOSING.search(end) or parts.urgency:
         return ""
-    return f"ends in mid-sentence: …{end[-60:]}"
+    last = end.splitlines()[-1]
+    if re.match(r"\s*(?:[-*\u2022]|\d[.)])? ?(?:urgency|action)", last, re.IGNORECASE):
+        return ""
+    # a chat post or a bullet may do without a full stop, a sentence that stops at "the" may not
+    loose = re.search(
+        r"\b(?:the|a|an|of|to|and|or|with|for|than|in|on|at|by|from|is|are|if|that|as)$|[,(|-]$",
+        end,
+    )
+    if loose or parts.style not in ("chat", "notes"):
+        return f"ends in mid-sentence: \u2026{end[-60:]}"
+    return ""
 
 
-def _figures(body: str) -> int:
-    without = _SERIES.sub(" ", body, count=1)
-    return len(_NUMBER.findall(without))
+def _off_topic(text: str, parts: Structured, sizes: int) -> str:
+    """Why a text is no analysis of a metric: arrangements and housekeeping, no finding."""
+    arranged = sorted({m[0].lower() for m in _LOGISTICS.finditer(text)})
+    limit = 4 if parts.printed else 2
+    if len(arranged) >= limit and (not parts.printed or (sizes < 6 and not _moves(parts.analysis))):
+        return f"arrangements and no finding ({', '.join(arranged[:4])}): {_quote(text)}"
+    if not parts.printed and sizes < 2 and not parts.urgency:
+        return f"no metric, no finding, no action: {_quote(text)}"
+    return ""
 
 
-def _weak_action(action: str) -> tuple[str, str] | None:
-    """An action without any date, size or count is none, or says nothing."""
-    if _NUMBER.search(action) or len(action.split()) < 3:
-        return ("no_action", "no action found") if len(action.split()) < 3 else None
-    watch = _WATCH.search(action)
+_MOVED = re.compile(
+    r"\b(?:rose|fell|risen|fallen|up|down|drop\w*|climb\w*|declin\w*|increas\w*|decreas\w*|"
+    r"average[sd]?|mean|lower|"
+    r"higher|points?|pts|step|trend|flat|steady|noise|spike\w*|peak\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def _moves(analysis: str) -> bool:
+    """Whether an analysis speaks of how the metric moved."""
+    return len(_MOVED.findall(analysis)) >= 2
+
+
+def _action(parts: Structured, found: dict[str, str], doubts: list[str]) -> None:
+    """An action says what is to be done, by a date, a size or a test; watching is none."""
+    action = parts.action
+    if len(action.split()) < 3:
+        found["no_action"] = "no action found"
+        return
+    dated, sized = bool(_DATED.search(action)), bool(_amounts(action))
+    watch, commits = _WATCH.search(action), _COMMITS.search(action)
+    if dated or sized:
+        if watch and not commits:
+            doubts.append(f"'{watch[0]}' in the action: {_quote(action)}")
+            if not sized:
+                found["no_action"] = f"'{watch[0]}' is no action: {_quote(action)}"
+        return
     if watch:
-        return "no_action", f"'{watch.group()}' is no action: {_quote(action)}"
-    return "vague", f"no date, owner's task or size in: {_quote(action)}"
+        found["no_action"] = f"'{watch[0]}' is no action: {_quote(action)}"
+    elif "vague" not in found or not commits:
+        reason = "no_action" if "vague" not in found else "vague"
+        found.setdefault(reason, f"no date, size or test in the action: {_quote(action)}")
+    if commits and "no_action" in found:
+        doubts.append(f"'{commits[0]}' in the action: {_quote(action)}")
 
 
-def _unknown_terms(text: str, prose: str, known: set[str]) -> list[str]:
-    """Acronyms and coined names that the prose uses twice and nobody explained."""
-    counts: dict[str, int] = {}
-    for match in _ACRONYM.finditer(prose):
-        term = match.group().rstrip("s")
-        if term.rstrip("0123456789-") in _COMMON or term.lower() in known:
-            continue
-        if re.search(rf"\b{re.escape(term)}s?\s*\(|\({re.escape(term)}s?\)", text):
-            continue
-        counts[term] = counts.get(term, 0) + 1
-    return sorted(t for t, n in counts.items() if n >= 2)
+def _amounts(action: str) -> list[str]:
+    """Sizes and spans of time in an action: a share, a length of test, a threshold."""
+    return [s.text for s in masks.scan(action).spans if s.unit or s.value > 2]
 
 
-def _contradiction(text: str) -> str:
-    """The first claim of a house-style report that its own series refutes."""
-    try:
-        parse_case(text)
-    except CaseError:
-        return ""
-    start = text.find("Analysis:")
-    if start < 0:
-        return ""
-    verdict = claims.verify(text[:start], text[start:])
-    wrong = [c for c in verdict.claims if c.verdict == "contradicted"]
-    return f"'{wrong[0].text}': {wrong[0].derivation}" if wrong else ""
+def contradictions(parts: Structured) -> list[str]:
+    """What a report says of its own series that the series refutes, with the derivation.
+
+    Numbers count where they are bound to the series as a whole: a report may hold evidence of
+    other groups that its series cannot refute. Statements without a number are read by
+    `claims.misread`.
+    """
+    if not parts.printed:
+        return []
+    output = f"Analysis: {parts.analysis}\nUrgency: {parts.urgency} \u2014 {parts.reason}"
+    found = [
+        f"'{c.text}': {c.derivation}"
+        for c in claims.verify(parts.case_text, output).claims
+        if c.verdict in ("contradicted", "unit_confusion")
+        and (c.derivation.endswith(_WHOLE) or _operands_named(c, output))
+    ]
+    return found + [
+        f"'{_short(t.text)}': {t.derivation}" for t in claims.misread(parts.case_text, output)
+    ]
 
 
-def _duplicates(texts: Sequence[str]) -> dict[int, int]:
-    """Position of a report to that of the earlier one it repeats."""
-    twins: dict[int, int] = {}
-    seen: dict[tuple[str, ...], int] = {}
-    for position, text in enumerate(texts):
-        match = max(_SERIES.finditer(text), key=lambda m: len(m.group()), default=None)
-        numbers = tuple(re.findall(r"\d+(?:\.\d+)?", match.group())) if match else ()
-        if len(numbers) >= 4:
-            first = seen.setdefault(numbers, position)
-            if first != position:
-                twins[position] = first
-    for first, second in find_alike(texts, ALIKE):
-        twins.setdefault(second, twins.get(first, first))
-    return twins
+def _operands_named(claim: claims.Claim, output: str) -> bool:
+    """Whether both values of a relative change or ratio are printed beside it."""
+    if claim.kind not in ("relative change", "ratio"):
+        return False
+    near = output[max(0, claim.start - 160) : claim.end + 80]
+    printed = {float(n.replace(",", "")) for n in _PLAIN.findall(near)}
+    printed |= {n / 100 for n in printed}
+    derived = claim.derivation.split("expected: ")[-1].split(" = ")[0].split(" is ")[0]
+    operands = {float(n.replace(",", "")) for n in _PLAIN.findall(derived)}
+    return len(operands) > 1 and all(any(abs(o - p) < 1e-9 for p in printed) for o in operands)
 
 
-def _quote(text: str, size: int = 90) -> str:
-    short = " ".join(text.split())
-    return f"'{short[:size]}…'" if len(short) > size else f"'{short}'"
+def _short(text: str, size: int = 90) -> str:
+    flat = " ".join(text.split())
+    return f"{flat[:size]}\u2026" if len(flat) > size else flat
+
+
+def _quote(text: str) -> str:
+    return f"'{_short(text)}'"
 
 
 def by_reason(screened: pd.DataFrame) -> pd.DataFrame:

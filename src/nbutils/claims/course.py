@@ -1,0 +1,376 @@
+"""What a text says of a series without a number: "every week", "flat for five weeks", "the lowest".
+
+`verify` judges numbers. A write-up can have every number right and still tell the series wrongly;
+these statements are read by rules of their own, and only those that the series refutes are given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nbutils.claims import masks
+from nbutils.claims.changes import show
+from nbutils.claims.context import Sentence, sentences
+from nbutils.claims.source import Series, Source, read
+
+_PERIOD = r"(?:days?|weeks?|wks?|months?|mths?|quarters?|qtrs?|years?|cohorts?|periods?|steps?)"
+_NUMBER = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,2})"
+_UP = (
+    r"(?:r[io]se[sn]?|rising|risen|increas(?:ed|ing|es)|climb(?:ed|s|ing)|gr[eo]wn?|growing|"
+    r"gone up|went up|"
+    r"up|higher|lengthened|longer|jumped)"
+)
+_DOWN = (
+    r"(?:fell|fallen|falls|falling|declin(?:ed|es|ing)|decreas(?:ed|es|ing)|dropp(?:ed|ing)|"
+    r"drops|slid|sliding|"
+    r"come down|came down|gone down|went down|(?<!up and )down|lower|shortened|shorter|slipped|"
+    r"shr[au]nk)"
+)
+_MOVE = re.compile(
+    rf"\b(?:(?P<up>{_UP}|rises?|gains?)|(?P<down>{_DOWN}|falls?|drops?|losses|declines?))\b"
+)
+# the move stands right before: "has fallen in each of the last five weeks", "done so in every step"
+_EVERY = re.compile(
+    rf"\b(?:(?P<up>{_UP})|(?P<down>{_DOWN})|done so)(?: again| steadily| further)?(?: in| at|"
+    rf" with)? (?:every|each)"
+    rf"(?: single| one)?(?: of (?:the |these |those |its )?(?:last |past )?(?:{_NUMBER} )?)?"
+    rf"(?: other)? ?(?:weekly |monthly |quarterly )?{_PERIOD}\b"
+    rf"|\bevery {_PERIOD} (?:[^.;,]{{0,60}} )?(?:has been|was|is|came in) (?:(?P<up2>higher|"
+    rf"longer)|(?P<down2>weaker|lower|shorter))"
+    rf" than the one before"
+    rf"|\b(?:(?P<up3>rise|climb|growth)|(?P<down3>fall|decline|slide)) (?:is|was|"
+    rf"has been) (?:unbroken|uninterrupted)"
+)
+_IN_A_ROW = re.compile(
+    rf"\b(?P<n>{_NUMBER}) (?:(?P<what>{_PERIOD}|rises?|falls?|drops?|gains?|losses|declines?) )?"
+    rf"(?:in a row|running|straight|in succession|out of (?P<of>{_NUMBER}))\b"
+)
+_HEDGED = re.compile(
+    r"\b(?:almost|nearly|not|n't|most|hardly|mostly|nor|neither|would|should|could|if|target|goal|"
+    r"(?:but|except|bar|save) (?:one|two|the)|apart from|with (?:one|the) exception|better than|"
+    r"per|"
+    r"average|mean)\b|n't\b"
+)
+_ELSEWHERE = re.compile(
+    r"\b(?:android|ios|desktop|mobile|holdout|control|others?|those|segment|organic|paid|free|"
+    r"competitors?|them|its denominator|volume|price|accounts that|users who|customers who|where)\b"
+)
+_FLAT = re.compile(
+    r"\b(?:sat|held|flat|level|steady|stable|stayed|stood|unchanged|hovered|remained)\b"
+    r"(?: \w+){0,2}? (?:at|around|near|between)(?: about| around)? "
+    r"(?P<low>[$€£]?\d[\d.,]*)\s?%?(?:\s?(?:-|\u2013|to|and)\s?(?P<high>[$€£]?\d[\d.,]*)\s?%?)?"
+    rf"[^.;]{{0,12}}?\b(?:for|over|in|through(?:out)?)(?: the)?(?P<where> first|"
+    rf" last)? (?P<n>{_NUMBER}) {_PERIOD}\b"
+    r"(?P<rest> before| since| after| to)?"
+)
+_HELD = re.compile(
+    r"\b(?:stayed|remained|held|kept|sat) (?:at|on|near|around) (?:that|this|the new|the same|"
+    r"its new) level\b"
+    r"|\b(?:has|have|had) (?:stayed|remained|held) there\b"
+)
+_RECORD = re.compile(
+    r"\b(?:is|was|marks?|marked) (?:also |now |still )?(?:the |its |our )"
+    r"(?P<end>highest|lowest|best|worst|peak|low point|lowest point|highest point)\b"
+    r"(?: (?!of (?:the )?(?:others?|rest)\b)\w+){0,2}?(?: (?:so far|yet|of all|on record|"
+    rf"(?:in|of) (?:the|this|our) (?:whole )?(?:series|run|period|{_NUMBER} {_PERIOD}|half year|"
+    rf"year)|print|cohort|{_PERIOD})\b|[.,;]|$)"
+)
+_NEVER_ABOVE = re.compile(
+    r"\b(?:never|at no point|no \w+)(?: \w+){0,2} (?P<side>above|over|below|under|exceed\w*|"
+    r"beneath) "
+    r"(?:the |its |that of )?$"
+)
+_GROWING = re.compile(
+    r"\b(?:steps?|rises?|gains?|falls?|drops?|losses|slide|decline|growth)\b[^.;]{0,20}?\b"
+    r"(?:(?:is|are|get|gets|getting|become|becoming)(?: \w+)? (?P<more>bigger|larger|steeper|"
+    r"faster|stronger)|"
+    r"(?P<accelerat>accelerat\w+)|(?P<no>no sign of (?:slowing|easing|stopping)))\b"
+)
+
+_NOW = re.compile(
+    r"\bnow\b(?: [a-z']+){0,3} (?P<after>\d[\d.,]*\d|\d)(?P<sign>\s?%)?(?! of| points| pts| pp|"
+    r" days? (?:more|less|longer|shorter))"
+    r"|(?:\bat|\bis|\bare|\bis at) (?P<before>\d[\d.,]*\d|\d)(?P<sign2>\s?%)? now\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A statement about the course of a series that the series refutes.
+
+    ``text`` is the statement as it stands, ``derivation`` what the series shows instead.
+    """
+
+    text: str
+    derivation: str
+
+
+def misread(input_text: str, output_text: str) -> list[Told]:
+    """Statements of an analysis about the course of the series that the series refutes.
+
+    Read are: a move in every period or in N periods running, an extreme, a level held for N
+    periods or since, a bound never passed, and steps that grow. Hedged statements ("almost every
+    week") and those of other groups than the case's own are left alone, so that what is given is
+    wrong; what is not given need not be right.
+
+    Parameters
+    ----------
+    input_text, output_text : str
+        As in `nbutils.claims.verify`; an input that is no case gives none.
+
+    Examples
+    --------
+    >>> case = "Metric: CVR\\nData: [2.1%, 2.3%, 2.2%, 2.6%] (last 4 weeks)"
+    >>> [told.derivation for told in misread(case, "CVR has risen every week, from 2.1% to 2.6%.")]
+    ['period 3 moved from 2.3 to 2.2']
+    """
+    source = read(input_text)
+    main = source.main
+    if main is None or sum(v is not None for v in main.values) < 3:
+        return []
+    found = []
+    labels = masks.scan(output_text).labels
+    for sentence in sentences(output_text[:20_000], source, labels):
+        if sentence.section != "action":
+            found += [told for rule in _RULES for told in rule(sentence, source, main)]
+    return found
+
+
+def _clause(sentence: Sentence, start: int, end: int) -> tuple[str, int]:
+    """The clause around a match, and where in the sentence it begins."""
+    low = sentence.low
+    begin = max(
+        (m.end() for m in re.finditer(r"[;:,(]|\bbut\b|\bwhile\b|\bwhereas\b", low[:start])),
+        default=0,
+    )
+    stop = re.search(r"[;:,)]|\bbut\b|\bwhile\b|\bwhereas\b", low[end:])
+    return low[begin : end + stop.start() if stop else len(low)], begin
+
+
+def _other_subject(sentence: Sentence, source: Source, clause: str) -> bool:
+    """Whether a clause speaks of a group, or of another series, and not of the metric itself."""
+    return bool(_ELSEWHERE.search(clause)) and not _own(clause, source)
+
+
+def _own(clause: str, source: Source) -> bool:
+    name = source.case.metric.lower() if source.case else ""
+    return bool(name) and name in clause
+
+
+def _steps(main: Series, low: int, high: int) -> list[tuple[int, float, float]]:
+    """Period, value before and value after of each step into the periods [low, high)."""
+    known = [(i, v) for i, v in enumerate(main.values) if v is not None]
+    pairs = zip(known, known[1:], strict=False)
+    return [(j, a, b) for (_, a), (j, b) in pairs if low <= j < high]
+
+
+def _window(sentence: Sentence, source: Source, match: re.Match[str]) -> tuple[int, int] | None:
+    """The periods that a statement covers; None where "since" leaves them open."""
+    after = sentence.low[match.end() : match.end() + 60]
+    since = re.match(r"[^.;,]{0,12}?\bsince\b(?P<what> \w+)?", after)
+    marks = [m for m in sentence.marks if abs(m[0] - sentence.start - match.end()) < 45]
+    if since:
+        tied = [m for m in marks if 0 <= m[0] - sentence.start - match.end() < 30]
+        if tied:
+            return tied[0][2] + 1, source.n
+        return (source.splits[0], source.n) if since["what"] and source.splits else None
+    if re.search(
+        r"\b(?:then|afterwards|thereafter)\b",
+        sentence.low[max(0, match.start() - 12) : match.end() + 12],
+    ):
+        return None
+    wide = [m for m in marks if m[3] - m[2] > 1]
+    return (wide[0][2] + 1, wide[0][3]) if wide else (1, source.n)
+
+
+def _way(text: str) -> int:
+    """+1 for up, -1 for down, 0 if a text says neither or both."""
+    ways = {1 if m["up"] else -1 for m in _MOVE.finditer(text)}
+    return ways.pop() if len(ways) == 1 else 0
+
+
+def _against(main: Series, low: int, high: int, way: int) -> tuple[int, float, float] | None:
+    """The first step of a window that goes the other way."""
+    return next((s for s in _steps(main, low, high) if (s[2] - s[1]) * way < 0), None)
+
+
+def _every(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    for match in _EVERY.finditer(sentence.low):
+        clause, begin = _clause(sentence, match.start(), match.end())
+        if _HEDGED.search(clause) or _other_subject(sentence, source, clause):
+            continue
+        up = match["up"] or match["up2"] or match["up3"]
+        down = match["down"] or match["down2"] or match["down3"]
+        way = 1 if up else -1 if down else _way(sentence.low[: match.start()])
+        window = _window(sentence, source, match)
+        step = (
+            _against(main, *window, way) if way and window and window[1] - window[0] > 1 else None
+        )
+        if step:
+            text = f"period {step[0] + 1} moved from {show(step[1])} to {show(step[2])}"
+            yield Told(sentence.text[begin : begin + len(clause)].strip(), text)
+
+
+def _in_a_row(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    for match in _IN_A_ROW.finditer(sentence.low):
+        clause, begin = _clause(sentence, match.start(), match.end())
+        size = masks.whole_number(match["n"])
+        way = _way(match["what"] or "") or _way(clause[: match.start() - begin])
+        if match["of"] and masks.whole_number(match["of"]) != size:
+            continue
+        if not way or size > source.n - 1 or _HEDGED.search(clause):
+            continue
+        if _other_subject(sentence, source, clause):
+            continue
+        longest = _longest(main, way)
+        if longest < size:
+            text = f"the longest run in that direction has {longest} steps"
+            yield Told(sentence.text[begin : begin + len(clause)].strip(), text)
+
+
+def _longest(main: Series, way: int) -> int:
+    best = run = 0
+    for _, a, b in _steps(main, 1, len(main.values)):
+        run = run + 1 if (b - a) * way > 0 else 0
+        best = max(best, run)
+    return best
+
+
+def _unit(main: Series) -> float:
+    """One unit of the last printed digit."""
+    return float(10.0**-main.decimals)
+
+
+def _flat(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    by = {"rate": 0.01}.get(main.unit, 1.0)
+    for match in _FLAT.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        size = masks.whole_number(match["n"])
+        if size > source.n or size < 2 or _other_subject(sentence, source, clause):
+            continue
+        ends = [
+            float(match[g].strip("$€£.,").replace(",", "")) for g in ("low", "high") if match[g]
+        ]
+        scale = by if max(ends) > 1.5 else 1.0
+        bottom, top = min(ends) * scale, max(ends) * scale
+        room = max(1.5 * _unit(main), 0.03 * top)
+        last = (match["where"] or "") == " last" or (match["rest"] or "") in (
+            " since",
+            " after",
+            " to",
+        )
+        windows = [(source.n - size, source.n)] if last else [(0, size)]
+        if (match["rest"] or "") == " before" and source.splits:
+            windows = [(k - size, k) for k in source.splits if k >= size] or windows
+        elif not last and not match["where"]:
+            windows = [(k, k + size) for k in range(source.n - size + 1)]
+        if not any(_inside(main, w, bottom - room, top + room) for w in windows):
+            low, high = windows[0]
+            shown = ", ".join(show(v) for v in main.values[low:high] if v is not None)
+            yield Told(match[0], f"the series reads {shown} there")
+
+
+def _inside(main: Series, window: tuple[int, int], low: float, high: float) -> bool:
+    known = [v for v in main.values[window[0] : window[1]] if v is not None]
+    return all(low - 1e-9 <= v <= high + 1e-9 for v in known)
+
+
+def _held(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """Whether a level that is said to have been kept since is the level of what follows."""
+    for match in _HELD.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        if _HEDGED.search(clause) or _other_subject(sentence, source, clause):
+            continue
+        before_it = [m for m in sentence.marks if m[1] - sentence.start <= match.start()]
+        named = [m[2] for m in before_it[::-1] if m[3] - m[2] == 1]
+        places = [i for i in (*named, *source.splits) if 0 < i < source.n - 1]
+        if not places:
+            continue
+        level = main.values[places[0]]
+        later = [v for v in main.values[places[0] + 1 :] if v is not None]
+        before = [v for v in main.values[: places[0]] if v is not None]
+        if level is None or len(later) < 2 or not before:
+            continue
+        gain = level - sum(before) / len(before)
+        lost = [v for v in later if (v - level) * gain < 0 and abs(v - level) > 0.7 * abs(gain)]
+        if lost and lost[-1] == later[-1]:
+            yield Told(match[0], f"it went from {show(level)} to {show(later[-1])} afterwards")
+
+
+def _record(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A period that is called the highest or lowest."""
+    for match in _RECORD.finditer(sentence.low):
+        at = sentence.start + match.start()
+        marks = [
+            m for m in sentence.marks if m[1] <= at + 4 and at - m[1] < 12 and m[3] - m[2] == 1
+        ]
+        clause, _ = _clause(sentence, match.start(), match.end())
+        if not marks or _HEDGED.search(clause) or _other_subject(sentence, source, clause):
+            continue
+        value = main.values[marks[-1][2]]
+        known = [v for v in main.values if v is not None]
+        ends = {"highest": (max,), "lowest": (min,), "peak": (max,)}.get(
+            match["end"].split()[0], (min, max)
+        )
+        if "low point" in match["end"]:
+            ends = (min,)
+        if value is not None and all(value != f(known) for f in ends):
+            ends_at = f"{show(min(known))} to {show(max(known))}"
+            text = f"it is {show(value)}; the series runs from {ends_at}"
+            yield Told(sentence.text[match.start() : match.end()].strip(), text)
+
+
+def _bound(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A level of a named period that is said never to have been passed."""
+    for start, _, low, high in sentence.marks:
+        before = sentence.low[max(0, start - sentence.start - 60) : start - sentence.start]
+        match = _NEVER_ABOVE.search(before)
+        level = main.values[low] if match and high - low == 1 else None
+        if match is None or level is None:
+            continue
+        above = match["side"] in ("above", "over") or match["side"].startswith("exceed")
+        passed = [
+            v
+            for v in main.values[low + 1 :]
+            if v is not None and ((v > level) if above else (v < level))
+        ]
+        if passed:
+            yield Told(match[0].strip(), f"{show(passed[0])} against {show(level)}")
+
+
+def _growing(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """Steps that are said to grow, or a move that is said not to slow, though the last turned."""
+    for match in _GROWING.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        steps = _steps(main, 1, source.n)
+        if len(steps) < 3 or _HEDGED.search(clause.replace("no sign", "")):
+            continue
+        if _other_subject(sentence, source, clause):
+            continue
+        moved = main.values[-1] or 0.0
+        first = next(v for v in main.values if v is not None)
+        last = steps[-1][2] - steps[-1][1]
+        if (moved - first) * last < 0:
+            moved_last = f"from {show(steps[-1][1])} to {show(steps[-1][2])}"
+            text = f"the last step goes the other way, {moved_last}"
+            yield Told(match[0], text)
+
+
+def _now(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A level told as today's that the series had long ago and has no longer."""
+    known = [v for v in main.values if v is not None]
+    for match in _NOW.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        if _HEDGED.search(clause) or _other_subject(sentence, source, clause):
+            continue
+        value = float((match["after"] or match["before"]).replace(",", ""))
+        percent = (match["sign"] or match["sign2"]) and main.unit == "rate"
+        level = value / 100 if percent else value
+        room = max(0.5 * _unit(main), 1e-9)
+        if abs(known[0] - level) <= 1e-9 and all(abs(v - level) > room for v in known[-2:]):
+            yield Told(match[0], f"that is the first value; the last is {show(known[-1])}")
+
+
+_RULES = (_now, _every, _in_a_row, _flat, _held, _record, _bound, _growing)
