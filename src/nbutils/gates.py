@@ -55,6 +55,8 @@ def first_fault(example: Example, *, strict: bool = True) -> tuple[str, str] | N
     told = told_wrong_way(case, answer.analysis)
     if told:
         return "direction", told
+    if misread := claims.misread(example.input, example.output):
+        return "direction", f"'{misread[0].text}': {misread[0].derivation}"
     found = claims.verify(example.input, example.output).claims
     faults = claims.WRONG if strict else REFUTED
     wrong = next((c for c in found if c.verdict in faults), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nbutils.claims import masks
 from nbutils.claims.changes import show
@@ -43,6 +44,7 @@ _EVERY = re.compile(
     rf"|\b(?:(?P<up3>rise|climb|growth)|(?P<down3>fall|decline|slide)) (?:is|was|"
     rf"has been) (?:unbroken|uninterrupted)"
 )
+_EXCEPT = re.compile(r",? (?:but|except|bar|save|apart from|with the exception)\b")
 _IN_A_ROW = re.compile(
     rf"\b(?P<n>{_NUMBER}) (?:(?P<what>{_PERIOD}|rises?|falls?|drops?|gains?|losses|declines?) )?"
     rf"(?:in a row|running|straight|in succession|out of (?P<of>{_NUMBER}))\b"
@@ -108,7 +110,7 @@ class Told:
 
 
 def misread(input_text: str, output_text: str) -> list[Told]:
-    """Statements of an analysis about the course of the series that the series refutes.
+    r"""Statements of an analysis about the course of the series that the series refutes.
 
     Read are: a move in every period or in N periods running, an extreme, a level held for N
     periods or since, a bound never passed, and steps that grow. Hedged statements ("almost every
@@ -122,7 +124,7 @@ def misread(input_text: str, output_text: str) -> list[Told]:
 
     Examples
     --------
-    >>> case = "Metric: CVR\\nData: [2.1%, 2.3%, 2.2%, 2.6%] (last 4 weeks)"
+    >>> case = "Metric: CVR\nData: [2.1%, 2.3%, 2.2%, 2.6%] (last 4 weeks)"
     >>> [told.derivation for told in misread(case, "CVR has risen every week, from 2.1% to 2.6%.")]
     ['period 3 moved from 2.3 to 2.2']
     """
@@ -162,7 +164,7 @@ def _own(clause: str, source: Source) -> bool:
 def _steps(main: Series, low: int, high: int) -> list[tuple[int, float, float]]:
     """Period, value before and value after of each step into the periods [low, high)."""
     known = [(i, v) for i, v in enumerate(main.values) if v is not None]
-    pairs = zip(known, known[1:], strict=False)
+    pairs = pairwise(known)
     return [(j, a, b) for (_, a), (j, b) in pairs if low <= j < high]
 
 
@@ -171,6 +173,8 @@ def _window(sentence: Sentence, source: Source, match: re.Match[str]) -> tuple[i
     after = sentence.low[match.end() : match.end() + 60]
     since = re.match(r"[^.;,]{0,12}?\bsince\b(?P<what> \w+)?", after)
     marks = [m for m in sentence.marks if abs(m[0] - sentence.start - match.end()) < 45]
+    if since and re.match(r"[^.;,]{0,12}?\bsince (?:the )?(?:start|beginning|first)\b", after):
+        return 1, source.n
     if since:
         tied = [m for m in marks if 0 <= m[0] - sentence.start - match.end() < 30]
         if tied:
@@ -200,6 +204,8 @@ def _every(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
     for match in _EVERY.finditer(sentence.low):
         clause, begin = _clause(sentence, match.start(), match.end())
         if _HEDGED.search(clause) or _other_subject(sentence, source, clause):
+            continue
+        if _EXCEPT.match(sentence.low, match.end()):
             continue
         up = match["up"] or match["up2"] or match["up3"]
         down = match["down"] or match["down2"] or match["down3"]

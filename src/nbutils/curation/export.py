@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
 from nbutils.curation.balance import balance, describe
-from nbutils.examples import CaseError, DataFileError, Example, messages, target
+from nbutils.examples import CaseError, DataFileError, Example, messages, target, to_jsonl
 
 # configuration of the card to its files; {split} stands for train or validation
 FILES = {"instruction": "instruction_{split}.jsonl", "chat": "chat_{split}.jsonl"}
@@ -75,6 +76,32 @@ def _chat(example: Example, form: str) -> list[dict[str, str]]:
             f"({error}); expected a case that passed the gate: curate the examples first."
         ) from None
     return [*messages(example, form=form), {"role": "assistant", "content": answer}]
+
+
+def write_dataset(folder: Path, examples: Sequence[Example], *, form: str, card: str) -> list[str]:
+    """Write both configurations, split by side, and the card as README.md; returns the file names.
+
+    Parameters
+    ----------
+    folder : path
+        An existing folder.
+    examples : sequence of Example
+        ``meta["side"]`` says train or val.
+    form : str
+        The form of answer of the chat files, ``"brief"`` or ``"full"``.
+    card : str
+        As `dataset_card` returns.
+    """
+    written = {"README.md": card}
+    for side, split in SPLITS.items():
+        mine = [e for e in examples if e.meta.get("side", "train") == side]
+        rows = {"instruction": instruction_rows(mine), "chat": chat_rows(mine, form=form)}
+        for name, pattern in FILES.items():
+            if mine:
+                written[pattern.format(split=split)] = to_jsonl(rows[name])
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return sorted(written)
 
 
 # --------------------------------------------------------------------------- the card

@@ -66,8 +66,10 @@ NAMES = frozenset(
 )
 
 
-def unknown_terms(text: str, prose: str, known: Collection[str], exempt: str = "") -> list[str]:
-    """Terms that the prose uses twice or more, that nobody explained and no glossary holds.
+def unknown_terms(
+    text: str, prose: str, known: Collection[str], exempt: str = "", *, least: int = 2
+) -> list[str]:
+    """Terms that the prose uses again and again, that nobody explained and no glossary holds.
 
     Parameters
     ----------
@@ -79,12 +81,14 @@ def unknown_terms(text: str, prose: str, known: Collection[str], exempt: str = "
         The glossary's terms, lower-cased.
     exempt : str
         Names that the report itself sets, such as its metric and its context.
+    least : int
+        How often a term must be used: an argument that hangs on a term comes back to it.
     """
     own = set(re.findall(r"[a-z]+", exempt.lower())) | {w for term in known for w in term.split()}
     counts: dict[str, int] = {}
     for term in _mentioned(prose, own, known):
         counts[term] = counts.get(term, 0) + 1
-    return sorted(t for t, n in counts.items() if n >= 2 and not _explained(t, text))
+    return sorted(t for t, n in counts.items() if n >= least and not _explained(t, text))
 
 
 def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:

@@ -119,7 +119,12 @@ def _action_start(body: str) -> int:
     if headed:
         return headed[0].start() if len(headed) == 1 else _first_of_last(headed, body)
     inline = [m for m in _INLINE_ACTION.finditer(body) if m.start() > 0.4 * len(body)]
-    return inline[0].start() if inline else len(body) * 2 // 3
+    if inline:
+        return inline[0].start()
+    # nothing marks it: the last third from the next sentence or paragraph on, behind any table
+    behind = max([len(body) * 2 // 3, *(m.end() for m in _TABLE_ROW.finditer(body))])
+    stop = re.search(r"\n\s*\n|(?<=[.!?])\s", body[behind:])
+    return behind + stop.end() if stop else len(body)
 
 
 def _first_of_last(headed: list[re.Match[str]], body: str) -> int:
@@ -141,4 +146,8 @@ def _head_end(before: str) -> int:
     rows = [m.end() for m in _TABLE_ROW.finditer(before)]
     last = max(listed[0] if listed else 0, rows[-1] if len(rows) > 2 else 0)
     stop = re.search(r"\n\s*\n", before[last:])
-    return last + stop.end() if stop else max(last, 0)
+    cut = last + stop.end() if stop else last
+    if before[cut:].strip():
+        return cut
+    line = before.find("\n", last)
+    return line + 1 if line >= 0 else last

@@ -22,7 +22,7 @@ _EVERYBODY = frozenset({"@all", "@channel", "@everyone", "@here"})
 # before it makes it the middle of a number, a date or a series
 _NUMBER = re.compile(
     r"(?<![\w+#€$£%])(?<!\d[.,:/() -])"
-    r"(?:\(?\+\d|0\d|\(0\d|\(\d{3}\)[ -]?\d)(?:[ \u00a0./()‐-–-]{0,3}\d){5,17}(?!\w)"
+    r"(?:\(?\+\d|0\d|\(0\d|\(\d{3}\)[ -]?\d)(?:[ \u00a0./()‐-–-]{0,3}\d){5,17}(?!\d)"
 )
 # what only looks like one: dates, decimals or days one after the other, times of day
 _NO_NUMBER = re.compile(

@@ -219,9 +219,15 @@ def judge(
     exempt = f"{parts.metric} {parts.definition} {parts.context}"
     if terms := unknown_terms(text, prose, glossary, exempt):
         found["undefined_jargon"] = f"not in the glossary, not explained: {', '.join(terms)}"
-    if wrong := contradictions(parts):
+    elif once := unknown_terms(text, prose, glossary, exempt, least=1):
+        doubts.append(f"named once and not explained: {', '.join(once)}")
+    wrong, unsure = contradictions(parts)
+    if wrong:
         found["contradicts_data"] = wrong[0]
-    return found, doubts + [f"missing: {name}" for name in parts.missing if name != "action"]
+    doubts += [f"not as the series has it, unless of another group: {u}" for u in unsure[:1]]
+    return found, doubts + [
+        f"no {name} could be read" for name in parts.missing if name != "action"
+    ]
 
 
 def _sizes(parts: Structured) -> list[str]:
@@ -311,25 +317,28 @@ def _amounts(action: str) -> list[str]:
     return [s.text for s in masks.scan(action).spans if s.unit or s.value > 2]
 
 
-def contradictions(parts: Structured) -> list[str]:
+def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
     """What a report says of its own series that the series refutes, with the derivation.
 
-    Numbers count where they are bound to the series as a whole: a report may hold evidence of
-    other groups that its series cannot refute. Statements without a number are read by
-    `claims.misread`.
+    Numbers count where they are bound to the series as a whole, or where both values that they
+    follow from are printed beside them: a report may hold evidence of other groups that its series
+    cannot refute. Statements without a number are read by `claims.misread`.
+
+    Returns
+    -------
+    tuple
+        What is refuted, and numbers that differ from the series but may be of another group.
     """
     if not parts.printed:
-        return []
+        return [], []
     output = f"Analysis: {parts.analysis}\nUrgency: {parts.urgency} \u2014 {parts.reason}"
-    found = [
-        f"'{c.text}': {c.derivation}"
-        for c in claims.verify(parts.case_text, output).claims
-        if c.verdict in ("contradicted", "unit_confusion")
-        and (c.derivation.endswith(_WHOLE) or _operands_named(c, output))
-    ]
-    return found + [
-        f"'{_short(t.text)}': {t.derivation}" for t in claims.misread(parts.case_text, output)
-    ]
+    wrong, unsure = [], []
+    for claim in claims.verify(parts.case_text, output).claims:
+        if claim.verdict in ("contradicted", "unit_confusion"):
+            bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
+            (wrong if bound else unsure).append(f"'{claim.text}': {claim.derivation}")
+    told = claims.misread(parts.case_text, output)
+    return wrong + [f"'{_short(t.text)}': {t.derivation}" for t in told], unsure
 
 
 def _operands_named(claim: claims.Claim, output: str) -> bool:
@@ -353,13 +362,23 @@ def _quote(text: str) -> str:
     return f"'{_short(text)}'"
 
 
-def by_reason(screened: pd.DataFrame) -> pd.DataFrame:
-    """Rejected reports by reason: ``reason``, ``reports``, and one ``example`` of the evidence."""
+def by_reason(screened: pd.DataFrame, *, examples: int = 1) -> pd.DataFrame:
+    """Rejected reports by reason, with the evidence of some of them.
+
+    Returns
+    -------
+    DataFrame
+        ``reason``, ``reports`` (how many have it), ``id`` and ``evidence`` of the first
+        ``examples`` ones: one row each, the commonest reason first.
+    """
     pairs = [
-        (reason, evidence)
+        {"reason": reason, "id": row["id"], "evidence": evidence}
         for row in screened.to_dict("records")
         for reason, evidence in zip(row["reasons"], row["evidence"], strict=True)
     ]
-    frame = pd.DataFrame(pairs, columns=["reason", "example"])
-    table = frame.groupby("reason").agg(reports=("reason", "size"), example=("example", "first"))
-    return table.sort_values("reports", ascending=False).reset_index()
+    frame = pd.DataFrame(pairs, columns=["reason", "id", "evidence"])
+    counts = frame["reason"].value_counts()
+    frame.insert(1, "reports", frame["reason"].map(counts))
+    shown = frame.groupby("reason", sort=False).head(examples)
+    by = ["reports", "reason"]
+    return shown.sort_values(by, ascending=[False, True], kind="stable", ignore_index=True)

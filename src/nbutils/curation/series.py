@@ -64,7 +64,7 @@ def runs(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start, end and items of the lists of three numbers or more, in order."""
     found = []
     for match in _RUN.finditer(text):
-        items = tuple(_tidy(m["value"]) for m in _ITEM.finditer(match[0]))
+        items = _undated(match[0], tuple(_tidy(m["value"]) for m in _ITEM.finditer(match[0])))
         if sum(bool(re.search(r"\d", i)) for i in items) > 1 and not _dates(items):
             found.append((match.start(), match.end(), items))
     return found
@@ -91,6 +91,12 @@ def _in_one_unit(items: tuple[str, ...], after: str) -> tuple[str, ...]:
     if not bare or not closed:
         return items
     return tuple(i if i in ("null",) or i.endswith("%") else f"{i}%" for i in items)
+
+
+def _undated(run: str, items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items without a date that leads to them: "to 12 November: 0.24, 0.25"."""
+    dated = re.match(r"\s*\d{1,2} [A-Z][a-z]{2,8}(?: \d{4})?: ", run)
+    return items[1 + dated[0].count(" 20") :] if dated else items
 
 
 def _tidy(item: str) -> str:

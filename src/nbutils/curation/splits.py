@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,10 @@ from nbutils.examples import (
     CaseError,
     DataFileError,
     Example,
-    find_alike,
     jaccard,
     parse_answer,
     parse_case,
+    read_jsonl,
     shingles,
 )
 
@@ -91,7 +92,8 @@ def families(examples: Sequence[Example], *, related: Sequence[tuple[str, str]] 
     list of int
         Numbered from 0 in the order of appearance.
     """
-    groups = find_alike([e.input for e in examples], ALIKE)
+    found = [shingles(e.input) for e in examples]
+    groups = [[i, j] for i, j in _alike(found, found, ALIKE) if i < j]
     place: dict[str, int] = {}
     for position, example in enumerate(examples):
         groups.append([position, place.setdefault(example.id, position)])
@@ -126,7 +128,8 @@ def split(
     strata : sequence of str, optional
         One value an example. Families are then taken largest first, in drawn order among equal
         ones, wherever that brings the held-out rows of the strata nearer to their share, by the
-        sum of squared deviations, and gone through once more in the same way. Without strata families are drawn until the share is reached.
+        sum of squared deviations; a second round in the same order may take one back. Without
+        strata families are drawn until the share is reached.
 
     Returns
     -------
@@ -211,6 +214,18 @@ def _targets(sizes: Counter[str], share: float) -> Counter[str]:
 
 
 # --------------------------------------------------------------------------- decontamination
+
+
+def held_out(*paths: Path) -> list[Example]:
+    """Held-out cases of JSONL files, those of files that are not there left out.
+
+    A row needs an ``id`` and an ``instruction`` or an ``input``; a probe without a case is
+    compared by its instruction.
+    """
+    rows = [row for path in paths if path.is_file() for row in read_jsonl(path, ["id"])]
+    return [
+        Example(str(r["id"]), str(r.get("instruction", "")), str(r.get("input", ""))) for r in rows
+    ]
 
 
 def decontaminate(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pandas as pd
+
 from nbutils.curation.passages import Passages, split_passages
 from nbutils.curation.series import Listed, find_series
 from nbutils.examples import Case, CaseError, parse_case
@@ -389,3 +391,29 @@ def _in_percent(found: Structured, near: str) -> tuple[str, ...]:
     if max(numbers) > 200:
         return found.printed
     return tuple(item if not re.search(r"\d", item) else f"{item}%" for item in found.printed)
+
+
+def fields(read: Mapping[str, Structured]) -> pd.DataFrame:
+    """What was read out of many reports, one row each, by their id.
+
+    Columns ``id``, ``style``, ``metric``, ``context``, ``series`` (list of float or None),
+    ``unit``, ``period``, ``cohort``, ``urgency``, ``action`` and ``missing`` (what a pair still
+    needs, joined by commas).
+    """
+    rows = [
+        {
+            "id": name,
+            "style": found.style,
+            "metric": found.metric,
+            "context": found.context,
+            "series": list(found.values) or None,
+            "unit": found.unit,
+            "period": found.period,
+            "cohort": found.cohort,
+            "urgency": found.urgency,
+            "action": found.action,
+            "missing": ", ".join(found.missing),
+        }
+        for name, found in read.items()
+    ]
+    return pd.DataFrame(rows)

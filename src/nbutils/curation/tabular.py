@@ -82,7 +82,7 @@ def _delimiter(text: str, text_field: str) -> tuple[str, list[str]]:
         if text_field in heading:
             return mark, heading
         found.append(heading)
-    raise Unread(_no_column(text_field, max(found, key=lambda names: len(names))))
+    raise Unread(_no_column(text_field, sorted(found, key=len)[-1]))
 
 
 def _until_error(

@@ -1,0 +1,546 @@
+"""Which reports tell again what an earlier one told, and which of one case disagree."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import unicodedata
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nbutils.examples import DataFileError, jaccard
+
+Series = Sequence[float | None]
+Key = tuple[str, ...]
+
+SAME_TRIPLES = 0.7
+SAME_NUMBERS = 0.8
+SAME_CONTENT = 0.2
+MIN_WORDS = 5
+MIN_VALUES = 4
+# 25 bands of 5 rows propose 99 of 100 pairs at a similarity of 0.7, practically all at 0.8
+PERMUTATIONS, BANDS, ROWS = 128, 25, 5
+# what keeps the time linear where thousands of reports look alike
+NEIGHBOURS, CANDIDATES, ORIGINALS = 4, 8, 50
+CACHED = 4096
+
+_JOINED = re.compile(r"['’]|(?<=\d),(?=\d{3})")
+_WORD = re.compile(r"(?:(?<![^\s(\[])-)?\d+(?:[.,]\d+)*|[^\W\d_]+")
+_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
+_DATE = re.compile(
+    rf"\d{{4}}-\d\d-\d\d|\d+(?:st|nd|rd|th)?(?:\s?(?:-|–|to|and)\s?\d+)?\s(?:of\s)?{_MONTH}\b|"
+    rf"\b{_MONTH}\s\d+|(?<![\d,.])(?:19|20)\d\d(?![\d,.%])|"
+    r"\b(?:weeks?|wks?|months?|q)\s?\d+(?:\s?(?:-|–|to|and)\s?\d+)?",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kK]\b)?")
+_KEEP = re.compile(
+    r"(?<!the )(?<!a )(?<!since )(?<!after )\b(?:keep(?:s|ing)?|extend\w*|roll\w* out|"
+    r"ship(?:s|ping)?|"
+    r"restor\w+|reinstat\w+|retain\w*|continu\w+|launch(?:es|ing)?|expand\w*|resum\w+|leav(?:e|es|ing)|"
+    r"(?:bring|put|switch|turn)\w* (?:back|on)|stays?|staying|remains?|"
+    r"(?:revert\w*|return\w*|go(?:es)?|going) (?:back )?to)\b"
+)
+_STOP = re.compile(
+    r"(?<!the )(?<!a )\b(?:revert\w*|stop(?:s|ping|ped)?|remov\w+|paus\w+|roll\w* back|halt\w*|"
+    r"drop(?:s|ping|ped)?|cancel\w*|withdraw\w*|disabl\w+|suspend\w*|scrap\w*|abandon\w*|"
+    r"discontinu\w+|end (?=the|this)|undo\w*|(?:switch|turn|take|taking)\w* (?:off|down))\b"
+)
+_APART = re.compile(
+    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s(back|out|off|on|down)\b"
+)
+_STAYS = re.compile(r"stay|remain")
+_NOT = re.compile(
+    r"\b(?:not|n't|never|no need to|without|instead of|rather than)\b[\w\s]{0,12}$|n't\s$"
+)
+_OLD = re.compile(r"\b(?:old|previous|former|original|earlier)\b")
+_PARTLY = re.compile(r"\b(?:half|random\w*|tenth|quarter|one in|share of|sample of)\b|\d\s?%")
+_IF = re.compile(r"\b(?:if|in case|once|when|provided|whenever|as soon as)\b", re.IGNORECASE)
+_UNLESS = re.compile(r"\b(?:unless|until|otherwise|or else)\b", re.IGNORECASE)
+_LINK = re.compile(
+    r"\b(?:for|from|in|on|at|by|with|until|while|before|after|as|because|so|since|to|is|are|be|"
+    r"should|must|can|will|which|that|who|we|i)\b"
+)
+_IDLE = frozenset(
+    "the this that these those all any our your their its every each new now old previous former "
+    "original earlier running live place test tests experiment week weeks month months day days "
+    "user users customer customers group arm team change changes everyone everybody rest number "
+    "rate report data them they running".split()
+)
+_FORM = (
+    "metric context data cohort size recent changes analysis recommended action urgency "
+    "high medium week month last"
+)
+
+
+def near_duplicates(
+    texts: Sequence[str],
+    series: Sequence[Series | None] | None = None,
+    *,
+    names: Sequence[str] | None = None,
+) -> list[tuple[int, int, str]]:
+    """Find the reports that repeat an earlier one.
+
+    A report repeats an earlier one
+
+    - if its words and numbers are the same but for case, punctuation and blanks,
+    - or if at least 0.7 of the word triples of both are common to both (Jaccard) and their
+      numbers are not others: with two different series all numbers must be the same, else
+      at least 0.8 of them, or one report holds all those of the other. Candidates by MinHash and
+      banding (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter
+      3), each then compared exactly,
+    - or if it gives the same series and at least half of the other numbers of the report that
+      has fewer (3 or more; none that follows from the series, no dates), or at least 0.2 of the
+      content words without the numbers being others.
+
+    Groups are chained: what repeats a repetition points to the first report of the group.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        In the order of writing; the earliest of a group is its original. Below 5 words only the
+        first rule holds, without any word none.
+    series : sequence, optional
+        For each report the values of its main series, or None. The same series is the same to
+        4 significant digits, where all may differ by a factor of 100 (a share and its percent);
+        it needs 4 values that are not all equal.
+    names : sequence of str, optional
+        What the evidence calls the reports; by default ``report 12`` (its position).
+
+    Returns
+    -------
+    list of tuple
+        ``(later, original, evidence)``, ordered by the position of the later report.
+
+    Raises
+    ------
+    DataFileError
+        If a text is not text, or the lengths of the arguments differ.
+
+    Examples
+    --------
+    >>> near_duplicates(["Sign-ups fell by 12% in May.", "SIGN UPS fell by 12 % in May"])
+    [(1, 0, 'same text as report 0')]
+    """
+    _check(texts, series, names)
+    reports = _Reports(texts, series or [None] * len(texts))
+    copies, distinct = _copies(texts)
+    candidates = _candidates(distinct, _signatures(texts[i] for i in distinct))
+    found: dict[int, tuple[int, int, str]] = {}
+    told: defaultdict[Key, deque[int]] = defaultdict(lambda: deque(maxlen=ORIGINALS))
+
+    def origin(i: int) -> int:
+        return found[i][0] if i in found else i
+
+    for i in sorted({*copies, *distinct}):
+        if i in copies:
+            found[i] = origin(copies[i]), copies[i], "same text as"
+            continue
+        key = reports.keys[i]
+        others = [k for j in candidates.get(i, ()) for k in dict.fromkeys((origin(j), j))]
+        matches = [*_first(reports.alike, i, others)]
+        matches += _first(reports.same_case, i, told[key]) if key else []
+        if matches:
+            found[i] = min((origin(j), j, evidence) for j, evidence in matches)
+        if key and (i not in found or reports.keys[found[i][0]] != key):
+            told[key].append(i)
+    return [(i, first, _sentence(names, *found[i])) for i, (first, _, _) in sorted(found.items())]
+
+
+def _check(
+    texts: Sequence[str], series: Sequence[Series | None] | None, names: Sequence[str] | None
+) -> None:
+    for what, given in (("series", series), ("names", names)):
+        if given is not None and len(given) != len(texts):
+            raise DataFileError(
+                f"{len(texts)} texts and {len(given)} {what}; expected one for each report: "
+                f"give None where a report has no series."
+            )
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataFileError(
+                f"report {position}: the text is {type(text).__name__}, expected text: "
+                f"put an empty string where there is none."
+            )
+
+
+def _sentence(names: Sequence[str] | None, first: int, match: int, evidence: str) -> str:
+    def name(i: int) -> str:
+        return f"report {i}" if names is None else str(names[i])
+
+    chain = f", which repeats {name(first)}" if match != first else ""
+    return f"{evidence} {name(match)}{chain}"
+
+
+def _first(
+    test: Callable[[int, int], str], report: int, others: Iterable[int]
+) -> Iterator[tuple[int, str]]:
+    """The first of the others that passes, with the evidence, if one does."""
+    for other in others:
+        if evidence := test(report, other):
+            yield other, evidence
+            return
+
+
+class _Reports:
+    """What is compared of a report; the latest few thousand are remembered, not all."""
+
+    def __init__(self, texts: Sequence[str], series: Sequence[Series | None]) -> None:
+        remember = lru_cache(CACHED)
+        self.keys = [series_key(values) for values in series]
+        self._triples = remember(lambda i: _triples(texts[i]))
+        self._numbers = remember(lambda i: _numbers(texts[i], digits=1))
+        follows = remember(_follows)
+        self._others = remember(
+            lambda i: _numbers(texts[i], digits=2) - follows(tuple(series[i] or ()))
+        )
+        self._content = remember(lambda i: _content(texts[i]) - _FORM_WORDS)
+
+    def alike(self, a: int, b: int) -> str:
+        """Evidence that two texts are the same but for some words, or nothing."""
+        if not self._numbers_agree(a, b):
+            return ""
+        share = jaccard(self._triples(a), self._triples(b))
+        return f"{share:.0%} the same word triples as" if share >= SAME_TRIPLES else ""
+
+    def _numbers_agree(self, a: int, b: int) -> bool:
+        one, two = self._numbers(a), self._numbers(b)
+        if self.keys[a] and self.keys[b]:
+            # a follow-up or another market keeps the words and changes figures
+            return self.keys[a] == self.keys[b] or one == two
+        return one <= two or two <= one or jaccard(one, two) >= SAME_NUMBERS
+
+    def same_case(self, a: int, b: int) -> str:
+        """Evidence that two reports with one series are about one case, or nothing."""
+        one, two = self._others(a), self._others(b)
+        fewest, shared = min(len(one), len(two)), len(one & two)
+        if fewest >= 3 and shared * 2 >= fewest:
+            return f"same series and {shared} of {fewest} other numbers as"
+        if fewest >= 3 and shared * 4 < fewest:
+            return ""
+        words = self._content(a), self._content(b)
+        share = jaccard(*words) if all(words) else 0.0
+        same = share >= SAME_CONTENT
+        return f"same series and {share:.0%} of the content words as" if same else ""
+
+
+def _copies(texts: Sequence[str]) -> tuple[dict[int, int], list[int]]:
+    """Position of a copy to that of the first with its text, and the others that are to compare."""
+    first: dict[bytes, int] = {}
+    copies, distinct = {}, []
+    for i, text in enumerate(texts):
+        words = _words(text)
+        if not words:
+            continue
+        digest = hashlib.blake2b(" ".join(words).encode(), digest_size=16).digest()
+        if (j := first.setdefault(digest, i)) != i:
+            copies[i] = j
+        elif len(words) >= MIN_WORDS:
+            distinct.append(i)
+    return copies, distinct
+
+
+def _words(text: str) -> list[str]:
+    """Words and numbers in lower case, without punctuation: 1,400 as 1400, don't as dont."""
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-")
+    return _WORD.findall(_JOINED.sub("", plain.casefold()))
+
+
+def _triples(text: str) -> frozenset[str]:
+    words = _words(text)
+    return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+
+
+def _signatures(texts: Iterable[str]) -> np.ndarray:
+    """MinHash signatures of the word triples, one row a text."""
+    from datasketch import MinHash  # type: ignore[import-untyped]
+
+    # crc32 instead of sha1: the signature takes two thirds of the time, and nobody attacks it
+    hashed = MinHash.generator(
+        map(_triples, texts), num_perm=PERMUTATIONS, hashfunc=lambda t: zlib.crc32(t.encode())
+    )
+    rows = [m.hashvalues for m in hashed]
+    return np.array(rows, dtype=np.uint32).reshape(len(rows), PERMUTATIONS)
+
+
+def _candidates(reports: Sequence[int], signatures: np.ndarray) -> dict[int, list[int]]:
+    """Report to the earlier ones that share a band with it, those that share most bands first.
+
+    In a bucket a report meets its first member and the latest few, never all: templates fill
+    buckets with thousands, and an index that returns them all takes quadratic time.
+    """
+    n = len(reports)
+    codes = [_in_one_bucket(signatures[:, b * ROWS : (b + 1) * ROWS]) for b in range(BANDS)]
+    pairs, bands = np.unique(np.concatenate(codes), return_counts=True)
+    later, earlier = np.divmod(pairs, max(n, 1))
+    order = np.lexsort((earlier, -bands, later))
+    later, earlier = later[order], earlier[order]
+    starts = np.searchsorted(later, later)
+    kept = np.arange(len(later)) - starts < CANDIDATES
+    found: dict[int, list[int]] = {}
+    for i, j in zip(later[kept].tolist(), earlier[kept].tolist(), strict=True):
+        found.setdefault(reports[i], []).append(reports[j])
+    return found
+
+
+def _in_one_bucket(band: np.ndarray) -> np.ndarray:
+    """Pairs of rows with the same band, coded later * rows + earlier."""
+    n = len(band)
+    weights = np.random.default_rng(0).integers(1, 2**63, ROWS, dtype=np.uint64) | np.uint64(1)
+    folded = (band.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64)
+    order = np.argsort(folded, kind="stable")
+    folded = folded[order]
+    first = order[np.searchsorted(folded, folded)]
+    codes = [(order * n + first)[order != first]]
+    for step in range(1, NEIGHBOURS + 1):
+        same = folded[step:] == folded[:-step]
+        codes.append((order[step:] * n + order[:-step])[same])
+    return np.unique(np.concatenate(codes))
+
+
+def series_key(values: Series | None) -> Key:
+    """What equal series have in common: 4 significant digits of each value on one scale.
+
+    The scale is a power of 100, so that a share and its percent agree; a missing value is a dash.
+    Empty with fewer than 4 values, or where all are equal.
+
+    Examples
+    --------
+    >>> series_key([0.42, 0.39, None, 0.405, 0.4]) == series_key([42, 39, None, 40.5, 40])
+    True
+    >>> series_key([5, 5, 5, 5])
+    ()
+    """
+    known = [float(v) if v is not None and math.isfinite(v) else None for v in values or ()]
+    given = [v for v in known if v is not None]
+    if len(given) < MIN_VALUES or min(given) == max(given):
+        return ()
+    # rounded first: 99.999 stands on the scale of 100
+    top = float(f"{max(map(abs, given)):.3e}")
+    scale = 100.0 ** math.floor(math.log10(top) / 2)
+    # the nudge rounds 0.28755 and 28.755 to the same side, whatever their last bit
+    return tuple("-" if v is None else f"{v / scale * (1 + 1e-9) + 0.0:.3e}" for v in known)
+
+
+def _numbers(text: str, digits: int) -> frozenset[str]:
+    """Numbers of at least so many digits, shares as percent; no dates, years or week numbers."""
+    found = set()
+    for number, unit in _NUMBER.findall(_DATE.sub(" ", text)):
+        plain = number.replace(",", "")
+        if len(plain.replace(".", "").lstrip("0")) >= digits or unit in ("k", "K"):
+            found.add(_spelt(float(plain) * (1000 if unit in ("k", "K") else 1), unit == "%"))
+    return frozenset(found)
+
+
+def _spelt(value: float, percent: bool = False) -> str:
+    return f"{value if percent or value >= 1 else value * 100:.4g}"
+
+
+def _follows(values: Series) -> frozenset[str]:
+    """Numbers that anybody would read off the series, so that they say nothing of the case.
+
+    Values, steps, means before and after each break, and changes, in points and in percent.
+    """
+    known = [float(v) for v in values if v is not None and math.isfinite(v)]
+    before = [s / n for n, s in enumerate(accumulate(known), 1)]
+    after = [s / n for n, s in enumerate(accumulate(reversed(known)), 1)][::-1]
+    ends = [*pairwise(known), *zip(before, after[1:], strict=False)]
+    ends += [(known[0], known[-1]), (min(known), max(known))] if known else []
+    changes = [abs(b - a) for a, b in ends]
+    shares = [100 * abs(b / base - a / base) for a, b in ends for base in (a, b) if base]
+    levels = [abs(v) for v in (*known, *before, *after)] + changes
+    spelt = {_spelt(round(v * f, d)) for v in levels for f in (1, 100) for d in range(4)}
+    return frozenset(spelt | {f"{round(s, d):.4g}" for s in shares for d in range(3)})
+
+
+def _content(text: str) -> frozenset[str]:
+    """Words of 4 letters or more cut to 5: truncation as a stemmer (McNamee and Mayfield 2004)."""
+    return frozenset(w[:5] for w in re.findall(r"[^\W\d_]{4,}", text.casefold()))
+
+
+def conflicts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Find the reports of one case that draw opposite conclusions.
+
+    Two reports are of one case if they give the same series (as in `near_duplicates`) and their
+    metrics share a word or one names none; or if metric and context read the same and the series
+    overlap: the end of one is the beginning of the other, or one is a part of the other, by 4
+    values or more that are not all equal. Of a case only the 50 latest reports are compared with
+    a new one.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a report, in the order of writing: ``id``, ``series`` (list of float, or None),
+        ``metric``, ``context``, ``urgency`` (High, Medium, Low or empty) and ``action`` (text).
+
+    Returns
+    -------
+    DataFrame
+        ``first`` and ``second`` (ids, in the order of writing), ``conflict`` (``"urgency"``: High
+        against Low; ``"action"``: one keeps, extends or restores what the other stops, removes or
+        reverts) and ``evidence`` (both quoted). A pair may have a row of each.
+
+    Raises
+    ------
+    DataFileError
+        If a column is missing.
+    """
+    for column in ("id", "series", "metric", "context", "urgency", "action"):
+        if column not in frame:
+            raise DataFileError(
+                f"the reports have no column '{column}' (found: {', '.join(frame.columns)}); "
+                f"expected id, series, metric, context, urgency and action: rename or add it."
+            )
+    reports = [_Conclusion.from_row(row) for row in frame.to_dict("records")]
+    rows = [
+        (reports[i].id, reports[j].id, kind, evidence)
+        for i, j in _one_case(reports)
+        for kind, evidence in reports[i].against(reports[j])
+    ]
+    return pd.DataFrame(rows, columns=["first", "second", "conflict", "evidence"])
+
+
+@dataclass(frozen=True)
+class _Conclusion:
+    """What a report concludes, and the case it is about."""
+
+    id: Any
+    values: tuple[float | None, ...]
+    metric: frozenset[str]
+    case: str
+    urgency: str
+    action: str
+
+    @classmethod
+    def from_row(cls, row: dict[Hashable, Any]) -> _Conclusion:
+        metric, context, urgency, action = (
+            row[k].strip() if isinstance(row[k], str) else ""
+            for k in ("metric", "context", "urgency", "action")
+        )
+        values = tuple(row["series"]) if isinstance(row["series"], list | tuple) else ()
+        case = " ".join([*_words(metric), "|", *_words(context)]) if metric else ""
+        name = frozenset(w[:5] for w in _words(metric.partition("(")[0]))
+        return cls(row["id"], values, name, case, urgency.capitalize(), action)
+
+    def against(self, other: _Conclusion) -> Iterator[tuple[str, str]]:
+        """Kind and evidence of each conflict with another report of the case."""
+        if {self.urgency, other.urgency} == {"High", "Low"}:
+            sides = (f"{r.urgency}: {_quote(r.action)}" for r in (self, other))
+            yield "urgency", " against ".join(sides)
+        ours, theirs = stances(self.action), stances(other.action)
+        for word in ours:
+            if word in theirs and ours[word][0] != theirs[word][0] and word not in self.metric:
+                yield "action", f"{_quote(ours[word][1])} against {_quote(theirs[word][1])}"
+                return
+
+
+def _one_case(reports: Sequence[_Conclusion]) -> list[tuple[int, int]]:
+    """Pairs of positions, earlier first, ordered by the later."""
+    same: defaultdict[Key, deque[int]] = defaultdict(lambda: deque(maxlen=ORIGINALS))
+    windows: defaultdict[tuple[str, Key], deque[int]] = defaultdict(lambda: deque(maxlen=ORIGINALS))
+    pairs = []
+    for j, report in enumerate(reports):
+        if not (key := series_key(report.values)):
+            continue
+        one_name = (i for i in same[key] if _one_metric(reports[i], report))
+        earlier = set(one_name)
+        same[key].append(j)
+        places = _windows(report) if report.case else ()
+        met = {i for place in places for i in windows[place]} - earlier
+        earlier |= {i for i in met if _overlap(reports[i].values, report.values)}
+        for place in dict.fromkeys(places):
+            windows[place].append(j)
+        pairs += [(i, j) for i in sorted(earlier)]
+    return pairs
+
+
+def _one_metric(a: _Conclusion, b: _Conclusion) -> bool:
+    return not a.metric or not b.metric or bool(a.metric & b.metric)
+
+
+def _windows(report: _Conclusion) -> list[tuple[str, Key]]:
+    """Case and each stretch of 4 values: series that overlap have one in common."""
+    values = report.values
+    keys = (series_key(values[i : i + MIN_VALUES]) for i in range(len(values)))
+    return [(report.case, key) for key in keys if key]
+
+
+def _overlap(a: Sequence[float | None], b: Sequence[float | None]) -> bool:
+    """Whether one series, moved along the other, agrees with it wherever both have a value."""
+    for shift in range(MIN_VALUES - len(b), len(a) - MIN_VALUES + 1):
+        one, two = a[max(shift, 0) : shift + len(b)], b[max(-shift, 0) : len(a) - shift]
+        if (key := series_key(one)) and key == series_key(two):
+            return True
+    return False
+
+
+def stances(action: str) -> dict[str, tuple[int, str]]:
+    """What an action keeps (1) and what it stops (-1), by word, with the clause that says so.
+
+    Left out: what depends on a condition, what is done for a share of the users only (a test), and
+    a word that the action both keeps and stops. To restore the old is to stop the new.
+
+    Examples
+    --------
+    >>> stances("Remove the phone check. Keep the mail if opens stay above 20%.")
+    {'phone': (-1, 'Remove the phone check'), 'check': (-1, 'Remove the phone check')}
+    """
+    found: dict[str, tuple[int, str]] = {}
+    torn: set[str] = set()
+    for clause in _clauses(action):
+        side, words = _stance(clause)
+        for word in words:
+            if found.setdefault(word, (side, clause))[0] != side:
+                torn.add(word)
+    return {word: stance for word, stance in found.items() if word not in torn}
+
+
+def _clauses(action: str) -> Iterator[str]:
+    for sentence in re.split(r"(?<=[.!?;])\s+|\n", action):
+        parts = re.split(r",\s+|:\s+|\s(?:and|but|then)\s", sentence.strip(" .!?;"))
+        for part in parts:
+            if _UNLESS.search(part):
+                yield _UNLESS.split(part)[0]
+            elif not _IF.search(part):
+                yield part
+                continue
+            break
+
+
+def _stance(clause: str) -> tuple[int, list[str]]:
+    """Side of a clause and the words of its object; no words where it takes none."""
+    plain = _APART.sub(r"\1 \3 \2", clause.casefold().replace("’", "'"))
+    verbs = [(m, side) for side, verb in ((1, _KEEP), (-1, _STOP)) for m in verb.finditer(plain)]
+    if not verbs or _PARTLY.search(plain):
+        return 0, []
+    # "revert to" is found as both: the longer reading holds
+    verb, side = min(verbs, key=lambda v: (v[0].start(), -v[0].end()))
+    before, after = plain[: verb.start()], plain[verb.end() :]
+    named = after
+    if re.search(r"\b(?:is|are|be|been|being|gets?)\s+(?:not\s+)?$", before) or _STAYS.match(
+        verb[0]
+    ):
+        named = before
+    if _NOT.search(before):
+        side = -side
+    if _OLD.search(named):
+        side = -side
+    words = re.findall(r"[^\W\d_]{3,}", _LINK.split(named.strip(), maxsplit=1)[0])
+    return side, [w[:5] for w in words if w not in _IDLE]
+
+
+def _quote(text: str, size: int = 80) -> str:
+    short = " ".join(text.split())
+    return f"'{short[:size]}…'" if len(short) > size else f"'{short}'"
+
+
+_FORM_WORDS = _content(_FORM)
