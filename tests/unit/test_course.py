@@ -1,5 +1,7 @@
 """What is said of a series without a number: refuted only where the series refutes it."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,7 +100,7 @@ def test_no_case_and_short_series_give_nothing() -> None:
 def test_every_week_is_refuted_exactly_when_a_week_went_the_other_way(
     values: list[int], up: bool
 ) -> None:
-    steps = [b - a for a, b in zip(values, values[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(values)]
     against = any(s < 0 if up else s > 0 for s in steps)
     word = "risen" if up else "fallen"
     assert bool(misread(case(*values), f"The score has {word} every week.")) == against

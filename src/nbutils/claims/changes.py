@@ -325,9 +325,10 @@ def native(judge: Judge, work: Work) -> bool:
         by = factor(work.span, series.unit)
         if by is None:
             continue
-        thousands = work.span.unit == "money" or work.span.scale >= 1e3
-        if series.main and thousands and source.case and source.case.scale != 1:
-            by = 1 / source.case.scale
+        case, span = source.case, work.span
+        thousands = case and case.scale != 1 and (span.scale >= 1e3 or span.value >= case.scale)
+        if series.main and case and thousands:
+            by = 1 / case.scale
         kind = "money" if work.span.unit == "money" else "point change"
         if work.span.unit in ("day", "hour"):
             kind = "duration"

@@ -34,7 +34,7 @@ _OVER = re.compile(
     r"\b(?:over|in|within) (?:the )?(\d{1,2}|[a-z]+) (?:days|weeks|months|quarters|years|cohorts)\b"
 )
 _VERB_FROM = re.compile(
-    r"\b(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
+    r"(?<![-\w])(?:(?P<up>rose|risen|rising|rises|increased|increasing|climbed|climbing|grew|grown|jumped|"
     r"surged|up|gained)|(?P<down>fell|fallen|falling|falls|declined|declining|decreased|dropped|"
     r"dropping|down|slid|slipped|shrank|sank|plunged|tumbled|dipped|lost))"
     r"(?: \w+){0,6},? from(?: \w+)? ?~?$"

@@ -44,7 +44,7 @@ def read_document(file: Path) -> tuple[str, str]:
     """
     suffix = file.suffix.lower()
     if suffix == ".docx":
-        check_zip(file, 10 * MAX_BYTES)
+        check_zip(file, 10 * MAX_BYTES, MAX_BYTES)
         return _docx_text(file), ""
     text, note = decode(file.read_bytes())
     return (_html_text(text) if suffix in (".htm", ".html") else text), note
@@ -72,20 +72,21 @@ def decode(data: bytes) -> tuple[str, str]:
     return text, note
 
 
-def check_zip(file: Path, limit: int) -> None:
+def check_zip(file: Path, limit: int, text_limit: int) -> None:
     """See that a .docx or .xlsx file is one and stays in bounds, before anything is unpacked.
 
     Parameters
     ----------
     file : path
         The file.
-    limit : int
-        Bytes of all parts together, unpacked.
+    limit, text_limit : int
+        Bytes, unpacked: of all parts together, and of the largest that is no picture. XML takes
+        some fifty times its size in memory.
 
     Raises
     ------
     Unread
-        If it has a password, is no zip archive, or unpacks to more than the limit.
+        If it has a password, is no zip archive, or unpacks to more than a limit.
     """
     suffix = file.suffix.lower()
     with file.open("rb") as stream:
@@ -97,12 +98,14 @@ def check_zip(file: Path, limit: int) -> None:
     if not zipfile.is_zipfile(file):
         raise Unread(f"no {suffix} file inside: give it its true extension or save it anew.")
     with zipfile.ZipFile(file) as parts:
-        size = sum(part.file_size for part in parts.infolist())
-    if size > limit:
-        raise Unread(
-            f"the file unpacks to {size / 1e6:.0f} MB, more than {limit / 1e6:.0f} MB: "
-            f"divide it or take the pictures out."
-        )
+        sizes = {part.filename: part.file_size for part in parts.infolist()}
+    text = max((size for name, size in sizes.items() if "/media/" not in name), default=0)
+    for size, most in ((sum(sizes.values()), limit), (text, text_limit)):
+        if size > most:
+            raise Unread(
+                f"the file unpacks to {size / 1e6:.0f} MB, more than {most / 1e6:.0f} MB: "
+                f"divide it or take the pictures out."
+            )
 
 
 def _docx_text(file: Path) -> str:

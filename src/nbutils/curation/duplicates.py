@@ -33,7 +33,7 @@ PERMUTATIONS, BANDS, ROWS = 128, 25, 5
 NEIGHBOURS, CANDIDATES, ORIGINALS = 4, 8, 50
 CACHED = 4096
 
-_JOINED = re.compile(r"['’]|(?<=\d),(?=\d{3})")
+_THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")
 _WORD = re.compile(r"(?:(?<![^\s(\[])-)?\d+(?:[.,]\d+)*|[^\W\d_]+")
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
 _DATE = re.compile(
@@ -47,8 +47,8 @@ _KEEP = re.compile(
     r"(?<!the )(?<!a )(?<!since )(?<!after )\b(?:keep(?:s|ing)?|extend\w*|roll\w* out|"
     r"ship(?:s|ping)?|"
     r"restor\w+|reinstat\w+|retain\w*|continu\w+|launch(?:es|ing)?|expand\w*|resum\w+|leav(?:e|es|ing)|"
-    r"(?:bring|put|switch|turn)\w* (?:back|on)|stays?|staying|remains?|"
-    r"(?:revert\w*|return\w*|go(?:es)?|going) (?:back )?to)\b"
+    r"(?:bring|put|switch|turn)\w* back|(?:switch|turn)\w* on|stays?|staying|remains?|"
+    r"(?:(?:revert|return)\w*|(?:go(?:es)?|going) back) to)\b"
 )
 _STOP = re.compile(
     r"(?<!the )(?<!a )\b(?:revert\w*|stop(?:s|ping|ped)?|remov\w+|paus\w+|roll\w* back|halt\w*|"
@@ -56,14 +56,17 @@ _STOP = re.compile(
     r"discontinu\w+|end (?=the|this)|undo\w*|(?:switch|turn|take|taking)\w* (?:off|down))\b"
 )
 _APART = re.compile(
-    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s(back|out|off|on|down)\b"
+    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s"
+    r"(back|(?<!put )out|(?<!put )o(?:n|ff)|down)\b"
 )
 _STAYS = re.compile(r"stay|remain")
 _NOT = re.compile(
     r"\b(?:not|n't|never|no need to|without|instead of|rather than)\b[\w\s]{0,12}$|n't\s$"
 )
 _OLD = re.compile(r"\b(?:old|previous|former|original|earlier)\b")
-_PARTLY = re.compile(r"\b(?:half|random\w*|tenth|quarter|one in|share of|sample of)\b|\d\s?%")
+_PARTLY = re.compile(
+    r"\b(?:half|random\w*|tenth|quarter|one in|share of|sample of|out of|as a test)\b|\d\s?%|\d/\d"
+)
 _IF = re.compile(r"\b(?:if|in case|once|when|provided|whenever|as soon as)\b", re.IGNORECASE)
 _UNLESS = re.compile(r"\b(?:unless|until|otherwise|or else)\b", re.IGNORECASE)
 _LINK = re.compile(
@@ -74,7 +77,8 @@ _IDLE = frozenset(
     "the this that these those all any our your their its every each new now old previous former "
     "original earlier running live place test tests experiment week weeks month months day days "
     "user users customer customers group arm team change changes everyone everybody rest number "
-    "rate report data them they running".split()
+    "rate report data them they nothing one two three ten both more most other own alone out again "
+    "where better below within meanwhile".split()
 )
 _FORM = (
     "metric context data cohort size recent changes analysis recommended action urgency "
@@ -133,8 +137,8 @@ def near_duplicates(
     """
     _check(texts, series, names)
     reports = _Reports(texts, series or [None] * len(texts))
-    copies, distinct = _copies(texts)
-    candidates = _candidates(distinct, _signatures(texts[i] for i in distinct))
+    copies, distinct, signatures = _read(texts)
+    candidates = _candidates(distinct, signatures)
     found: dict[int, tuple[int, int, str]] = {}
     told: defaultdict[Key, deque[int]] = defaultdict(lambda: deque(maxlen=ORIGINALS))
 
@@ -197,7 +201,7 @@ class _Reports:
     def __init__(self, texts: Sequence[str], series: Sequence[Series | None]) -> None:
         remember = lru_cache(CACHED)
         self.keys = [series_key(values) for values in series]
-        self._triples = remember(lambda i: _triples(texts[i]))
+        self._triples = remember(lambda i: _triples(_words(texts[i])))
         self._numbers = remember(lambda i: _numbers(texts[i], digits=1))
         follows = remember(_follows)
         self._others = remember(
@@ -233,43 +237,37 @@ class _Reports:
         return f"same series and {share:.0%} of the content words as" if same else ""
 
 
-def _copies(texts: Sequence[str]) -> tuple[dict[int, int], list[int]]:
-    """Position of a copy to that of the first with its text, and the others that are to compare."""
+def _read(texts: Sequence[str]) -> tuple[dict[int, int], list[int], np.ndarray]:
+    """Copies with the first of their text, the positions left to compare, and their signatures."""
+    from datasketch import MinHash  # type: ignore[import-untyped]
+
+    # crc32 instead of sha1: hashing is half of all time, and nobody forges a collision here
+    empty = MinHash(PERMUTATIONS, hashfunc=lambda triple: zlib.crc32(triple.encode()))
     first: dict[bytes, int] = {}
-    copies, distinct = {}, []
+    copies, distinct, signatures = {}, [], []
     for i, text in enumerate(texts):
         words = _words(text)
-        if not words:
-            continue
         digest = hashlib.blake2b(" ".join(words).encode(), digest_size=16).digest()
-        if (j := first.setdefault(digest, i)) != i:
+        if words and (j := first.setdefault(digest, i)) != i:
             copies[i] = j
         elif len(words) >= MIN_WORDS:
+            sketch = empty.copy()
+            sketch.update_batch(_triples(words))
             distinct.append(i)
-    return copies, distinct
+            signatures.append(sketch.hashvalues)
+    rows = np.array(signatures, dtype=np.uint32).reshape(len(distinct), PERMUTATIONS)
+    return copies, distinct, rows
 
 
 def _words(text: str) -> list[str]:
     """Words and numbers in lower case, without punctuation: 1,400 as 1400, don't as dont."""
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-")
-    return _WORD.findall(_JOINED.sub("", plain.casefold()))
+    plain = plain.casefold().replace("'", "").replace("\u2019", "")
+    return _WORD.findall(_THOUSANDS.sub("", plain))
 
 
-def _triples(text: str) -> frozenset[str]:
-    words = _words(text)
+def _triples(words: Sequence[str]) -> frozenset[str]:
     return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
-
-
-def _signatures(texts: Iterable[str]) -> np.ndarray:
-    """MinHash signatures of the word triples, one row a text."""
-    from datasketch import MinHash  # type: ignore[import-untyped]
-
-    # crc32 instead of sha1: the signature takes two thirds of the time, and nobody attacks it
-    hashed = MinHash.generator(
-        map(_triples, texts), num_perm=PERMUTATIONS, hashfunc=lambda t: zlib.crc32(t.encode())
-    )
-    rows = [m.hashvalues for m in hashed]
-    return np.array(rows, dtype=np.uint32).reshape(len(rows), PERMUTATIONS)
 
 
 def _candidates(reports: Sequence[int], signatures: np.ndarray) -> dict[int, list[int]]:

@@ -168,11 +168,15 @@ Found = tuple[dict[str, str], list[str], list[float] | None]
 
 def _judged(texts: list[str], terms: Mapping[str, Any]) -> list[Found]:
     """Reasons, doubts and series of every text; many texts are shared out among the processors."""
-    if len(texts) < PARALLEL:
-        return [_one(text, terms) for text in texts]
-    parts = [texts[i : i + CHUNK] for i in range(0, len(texts), CHUNK)]
-    with ProcessPoolExecutor() as pool:
-        return [found for part in pool.map(_some, parts, repeat(terms)) for found in part]
+    different = list(dict.fromkeys(texts))
+    if len(different) < PARALLEL:
+        found = _some(different, terms)
+    else:
+        parts = [different[i : i + CHUNK] for i in range(0, len(different), CHUNK)]
+        with ProcessPoolExecutor() as pool:
+            found = [one for part in pool.map(_some, parts, repeat(terms)) for one in part]
+    of = dict(zip(different, found, strict=True))
+    return [(dict(of[t][0]), list(of[t][1]), of[t][2]) for t in texts]
 
 
 def _some(texts: list[str], terms: Mapping[str, Any]) -> list[Found]:
@@ -204,6 +208,8 @@ def judge(
     sizes = _sizes(parts)
     if aside := _off_topic(text, parts, len(sizes)):
         return {"off_topic": aside}, []
+    if parts.problem:
+        return {"ungrounded": parts.problem}, []
     if not parts.printed:
         return {
             "ungrounded": f"no series stands behind its numbers: {_quote(parts.analysis or text)}"
@@ -329,10 +335,12 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
     tuple
         What is refuted, and numbers that differ from the series but may be of another group.
     """
+    if parts.problem:
+        return {"ungrounded": parts.problem}, []
     if not parts.printed:
         return [], []
     output = f"Analysis: {parts.analysis}\nUrgency: {parts.urgency} \u2014 {parts.reason}"
-    wrong, unsure = [], []
+    wrong, unsure = list[str](), list[str]()
     for claim in claims.verify(parts.case_text, output).claims:
         if claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)

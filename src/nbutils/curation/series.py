@@ -60,6 +60,21 @@ def find_series(parts: Passages, about: str) -> Listed | None:
     return _run(parts.head, least=3) or _run(parts.text, least=4)
 
 
+def unreadable(parts: Passages) -> str:
+    """What stands in a bracketed series that is no number; empty if all of it can be read."""
+    match = re.search(r"\[([^\]\n]*\d[^\]\n]*)\]", parts.labels.get("data", ""))
+    if not match:
+        return ""
+    items = [i.strip() for i in re.split(r",\s+|[;|]\s*", match[1].strip(" ,;"))]
+    for position, item in enumerate(items, start=1):
+        if not re.fullmatch(rf"(?:{_NAME})(?:{_NUMBER}|\?|-|)\s*(?:days?|hours?|points?)?", item):
+            return (
+                f"value {position} of its series is '{item[:30]}'; expected a number, or null "
+                f"for a missing period"
+            )
+    return ""
+
+
 def runs(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start, end and items of the lists of three numbers or more, in order."""
     found = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from nbutils.curation.passages import Passages, split_passages
-from nbutils.curation.series import Listed, find_series
+from nbutils.curation.series import Listed, find_series, unreadable
 from nbutils.examples import Case, CaseError, parse_case
 
 _METRIC = re.compile(
@@ -84,6 +84,8 @@ class Structured:
         The cohort as written.
     analysis, action, urgency, reason : str
         What the analyst concludes; ``urgency`` is High, Medium, Low or empty.
+    problem : str
+        Why a labelled series cannot be read, if it cannot.
     """
 
     style: str = ""
@@ -104,6 +106,7 @@ class Structured:
     action: str = ""
     urgency: str = ""
     reason: str = ""
+    problem: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -168,7 +171,8 @@ def structure(text: str, known: Mapping[str, Mapping[str, str]] | None = None) -
     """
     parts = split_passages(text)
     name, definition = _metric(parts, known or {})
-    listed = find_series(parts, f"{name} {definition}")
+    problem = unreadable(parts)
+    listed = None if problem else find_series(parts, f"{name} {definition}")
     near = f"{listed.around} {listed.heading}" if listed else ""
     cohort, cohort_text = _cohort(parts, listed)
     found = Structured(
@@ -187,6 +191,7 @@ def structure(text: str, known: Mapping[str, Mapping[str, str]] | None = None) -
         action=parts.action,
         urgency=parts.urgency,
         reason=parts.reason,
+        problem=problem,
     )
     return _with_units(found, near)
 

@@ -170,7 +170,7 @@ def _json_row(number: int, line: bytes) -> Row:
 def _xlsx(file: Path, text_field: str) -> list[Row]:
     from openpyxl import load_workbook  # type: ignore[import-untyped]
 
-    check_zip(file, 2 * MAX_TABLE_BYTES)
+    check_zip(file, 2 * MAX_TABLE_BYTES, 2 * MAX_TABLE_BYTES)
     found: list[Row] = []
     seen: list[str] = []
     with warnings.catch_warnings(), file.open("rb") as stream:
