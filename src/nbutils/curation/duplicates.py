@@ -53,11 +53,10 @@ _KEEP = re.compile(
 _STOP = re.compile(
     r"(?<!the )(?<!a )\b(?:revert\w*|stop(?:s|ping|ped)?|remov\w+|paus\w+|roll\w* back|halt\w*|"
     r"drop(?:s|ping|ped)?|cancel\w*|withdraw\w*|disabl\w+|suspend\w*|scrap\w*|abandon\w*|"
-    r"discontinu\w+|end (?=the|this)|undo\w*|(?:switch|turn|take|taking)\w* (?:off|down))\b"
+    r"discontinu\w+|freez\w+|kill\w*|end (?=the|this)|undo\w*|(?:switch|turn|take|taking)\w* (?:off|down))\b"
 )
 _APART = re.compile(
-    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s"
-    r"(back|(?<!put )out|(?<!put )o(?:n|ff)|down)\b"
+    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s(back|out|off|on|down)\b"
 )
 _STAYS = re.compile(r"stay|remain")
 _NOT = re.compile(

@@ -216,10 +216,10 @@ def judge(
         }, []
     found: dict[str, str] = {}
     doubts: list[str] = []
-    if len(sizes) < 2:
-        found["vague"] = f"{len(sizes)} magnitudes in the analysis: {_quote(parts.analysis)}"
-    elif len(sizes) == 2:
-        doubts.append(f"only two magnitudes in the analysis ({', '.join(sizes)})")
+    if len(sizes) < 2 and not any(re.search(r"\d", size) for size in sizes):
+        found["vague"] = f"no magnitude in the analysis: {_quote(parts.analysis)}"
+    elif len(sizes) < 3:
+        doubts.append(f"few magnitudes in the analysis: {', '.join(sizes)}")
     _action(parts, found, doubts)
     prose = "\n".join([parts.changes, parts.analysis, parts.action])
     exempt = f"{parts.metric} {parts.definition} {parts.context}"

@@ -47,6 +47,7 @@ _BASE = re.compile(
     r"paid seats|visits|sends|each|one cohort|pqls|mqls|sqls)\b[^.\n\d$€£]{0,40}$",
     re.IGNORECASE,
 )
+_MONTH_NAME = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _PERIODS = (
     (
         "week",
@@ -132,7 +133,7 @@ class Structured:
             f"Context: {self.context}" if self.context else "",
             f"Data: [{', '.join(self.printed)}] (last {count} {self.period or 'period'}s{stretch})",
             f"Cohort size: {self.cohort_text}" if self.cohort_text else "",
-            f"Recent changes: {self.changes or 'None'}",
+            f"Recent changes: {self.changes}" if self.changes else "",
             f"Notes: {self.notes}" if self.notes else "",
         ]
         return "\n".join(line for line in lines if line)
@@ -185,7 +186,7 @@ def structure(text: str, known: Mapping[str, Mapping[str, str]] | None = None) -
         stretch=_stretch(near, listed),
         cohort=cohort,
         cohort_text=cohort_text,
-        changes=parts.labels.get("recent changes", "") or parts.labels.get("changes", ""),
+        changes=_changes(parts),
         notes=parts.labels.get("notes", ""),
         analysis=parts.analysis,
         action=parts.action,
@@ -278,6 +279,37 @@ def _context(head: str) -> str:
     return ", ".join(named + ([f"{market[0]} market"] if market else []))
 
 
+_CHANGED = re.compile(
+    r"\b(?:went live|go(?:es|ing)? live|live (?:for|since|from)|launch\w*|roll(?:ed|ing)? out|"
+    r"rollout|"
+    r"introduc\w+|switched|raised|lowered|moved (?:from|to)|closed|opened|added|removed|renamed|"
+    r"redesign\w*|relaunch\w*|rebuilt|replaced|dropped from|ended|began|started|release[d ]|"
+    r"change[sd]?\b(?: in the period)?:|was the first|since (?:the|we|they)|got (?:shorter|longer)|"
+    r"new (?:\w+ ){1,3}(?:since|from|in|on))\b",
+    re.IGNORECASE,
+)
+_WHEN = re.compile(
+    rf"\b(?:since|from|in|at|with|on|after|before|until|of) (?:the )?(?:start of |end of |early |"
+    rf"mid |late )?"
+    rf"(?:\d{{1,2}} )?(?:week|wk|month|quarter|cohort|day|{_MONTH_NAME}|Q[1-4])\b|\bnone\b",
+    re.IGNORECASE,
+)
+
+
+def _changes(parts: Passages) -> str:
+    """What changed and when: the labelled line, else the first sentences that tell of a change."""
+    for label in ("recent changes", "changes"):
+        if label in parts.labels:
+            return parts.labels[label]
+    told = re.split(r"(?<=[.!?;])\s+|\n+", f"{parts.head}\n{parts.analysis}")
+    found = [
+        s.strip(" -*\u2022\t")
+        for s in told
+        if _CHANGED.search(s) and _WHEN.search(s) and len(s.split()) <= 40 and "|" not in s
+    ]
+    return " ".join(found[:2])
+
+
 def _cohort(parts: Passages, listed: Listed | None) -> tuple[float | None, str]:
     """Size of a period's cohort: a labelled line, else a count of things per period."""
     for label in (
@@ -335,7 +367,7 @@ def _period(near: str, parts: Passages, cohort_text: str) -> str:
     return ""
 
 
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?(?: (?:19|20)\d\d)?"
+_MONTH = _MONTH_NAME + r"(?: (?:19|20)\d\d)?"
 _FROM_TO = re.compile(
     rf"\b({_MONTH}|Q[1-4](?: (?:19|20)\d\d)?)\s?(?:to|-|\u2013|until|through)\s?({_MONTH}|"
     rf"Q[1-4](?: (?:19|20)\d\d)?)\b",
