@@ -10,7 +10,7 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -53,7 +53,8 @@ _KEEP = re.compile(
 _STOP = re.compile(
     r"(?<!the )(?<!a )\b(?:revert\w*|stop(?:s|ping|ped)?|remov\w+|paus\w+|roll\w* back|halt\w*|"
     r"drop(?:s|ping|ped)?|cancel\w*|withdraw\w*|disabl\w+|suspend\w*|scrap\w*|abandon\w*|"
-    r"discontinu\w+|freez\w+|kill\w*|end (?=the|this)|undo\w*|(?:switch|turn|take|taking)\w* (?:off|down))\b"
+    r"discontinu\w+|freez\w+|kill\w*|end (?=the|this)|undo\w*|"
+    r"(?:switch|turn|take|taking)\w* (?:off|down))\b"
 )
 _APART = re.compile(
     r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s(back|out|off|on|down)\b"
@@ -428,12 +429,16 @@ class _Conclusion:
         name = frozenset(w[:5] for w in _words(metric.partition("(")[0]))
         return cls(row["id"], values, name, case, urgency.capitalize(), action)
 
+    @cached_property
+    def stances(self) -> dict[str, tuple[int, str]]:
+        return stances(self.action)
+
     def against(self, other: _Conclusion) -> Iterator[tuple[str, str]]:
         """Kind and evidence of each conflict with another report of the case."""
         if {self.urgency, other.urgency} == {"High", "Low"}:
             sides = (f"{r.urgency}: {_quote(r.action)}" for r in (self, other))
             yield "urgency", " against ".join(sides)
-        ours, theirs = stances(self.action), stances(other.action)
+        ours, theirs = self.stances, other.stances
         for word in ours:
             if word in theirs and ours[word][0] != theirs[word][0] and word not in self.metric:
                 yield "action", f"{_quote(ours[word][1])} against {_quote(theirs[word][1])}"

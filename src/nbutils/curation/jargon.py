@@ -17,7 +17,9 @@ _PERSON = re.compile(
     r"agreed|offered|leads?|ran|is on|picks? up|takes?)\b|'s team\b)"
 )
 # a product's own plan is no coined term: "the Lite plan"
-_PLAN = re.compile(r" (?:plans?|edition|subscri\w+|package|version|release|app)\b")
+_PLAN = re.compile(
+    r"\b([A-Z][a-z]+) (?:plans?|edition|subscri\w+|package|version|release|app|accounts? pay)\b"
+)
 # a step, tier or level of something that is named by a letter or number only
 _GRADED = re.compile(
     r"\b(?:tier|play|stage|band|ring|gate|class|lane|wall|track) (?:[A-Z]|zero|\d)\b|\b[Tt]ier-\d\b"
@@ -35,7 +37,7 @@ COMMON = frozenset(
         QR R RE REF RFP RFQ RND ROAS ROI RSVP SAML SAAS SCIM SD SDK SDR SE SEM SEO SEPA SERP SG
         SIM SKU SLA SMS SQL SSL SSO STD SUV TAM TBC TBD TLDR TM TO TV UAE UI UK UN URL US USA USD
         USP UTC UTM UX VAT VIP VP VPN VS W WC WIP WK WOW X XL YOY YTD ZIP AND BUT ALL ONE TWO NEW
-        ABOVE BELOW KB MB GB TB MS ANY BEFORE AFTER ONLY NONE BOTH EACH MORE LESS MUST CVR
+        ABOVE BELOW KB MB GB TB MS AUD NOK SEK DKK CHF PLN CZK HUF JPY CNY INR BRL MXN ZAR SGD HKD NZD CAD TRY ANY BEFORE AFTER ONLY NONE BOTH EACH MORE LESS MUST CVR
         """,
     )
 )
@@ -92,7 +94,8 @@ def unknown_terms(
 
 
 def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:
-    found = []
+    found: list[str] = []
+    plans = {m[1].lower() for m in _PLAN.finditer(prose)}
     for match in _ACRONYM.finditer(prose):
         term = match[0].rstrip("s").rstrip("-") if len(match[0]) > 2 else match[0].rstrip("-")
         bare = term.rstrip("0123456789-")
@@ -105,7 +108,7 @@ def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:
         low = name.lower()
         if low in NAMES or low in own or low.rstrip("s") in own:
             continue
-        if not _PERSON.match(prose, match.end()) and not _PLAN.match(prose, match.end()):
+        if not _PERSON.match(prose, match.end()) and low not in plans:
             found.append(name)
     return found + [m[0].lower() for m in _GRADED.finditer(prose)]
 

@@ -144,7 +144,7 @@ def _head_end(before: str) -> int:
     """Where the opening ends: behind the last table row or list of values, at a paragraph."""
     listed = [end for _, end, items in runs(before) if len(items) > 3]
     rows = [m.end() for m in _TABLE_ROW.finditer(before)]
-    last = max(listed[0] if listed else 0, rows[-1] if len(rows) > 2 else 0)
+    last = max(listed[0] if listed else 0, rows[-1] if len(rows) > 1 else 0)
     stop = re.search(r"\n\s*\n", before[last:])
     cut = last + stop.end() if stop else last
     if before[cut:].strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _NAME = (
     r"(?:(?:[A-Z][a-z]{2,11}|[a-z]{3}(?<=jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|"
     r"dec))\.?(?: \d{2,4})?:? |[Ww]eek \d+:? |Q[1-4](?: \d{2,4})?:? )?"
 )
-_SEPARATOR = r"\s*(?:,|;|/|\||\u2192|->|\u00b7)\s*(?:and\s+)?|\s+and\s+|[ \t]+"
+_SEPARATOR = r"\s*(?:,|;|/|\||\u2192|->|\u00b7)\s*(?:(?:and|then)\s+)?|\s+(?:and|then)\s+|[ \t]+"
 _RUN = re.compile(
     rf"(?<![\w.,])(?:{_NAME})(?:{_NUMBER})(?:(?:{_SEPARATOR})(?:{_NAME})(?:{_NUMBER})(?![\w/-]|"
     rf"[.,]\d)){{2,}}"
@@ -143,8 +144,10 @@ def _line_around(text: str, start: int, end: int) -> str:
 def _from_table(head: str, about: str) -> Listed | None:
     """The column of the first table whose heading is likest to the metric."""
     rows = _rows(head)
-    if len(rows) < 4:
+    if len(rows) < 2 or max(len(rows), len(rows[0])) < 4:
         return None
+    if _is_sideways(rows):
+        rows = [list(column) for column in zip_longest(*rows, fillvalue="")]
     header, body = rows[0], rows[1:]
     width = max(len(r) for r in body)
     columns = [[r[k] if k < len(r) else "" for r in body] for k in range(width)]
@@ -175,6 +178,14 @@ def _from_table(head: str, about: str) -> Listed | None:
     )
 
 
+def _is_sideways(rows: list[list[str]]) -> bool:
+    """Whether the periods run along the first line: each further line is a series with its name."""
+    first, names = rows[0][1:], [row[0] for row in rows[1:]]
+    told = sum(bool(_CALENDAR.match(c) or re.fullmatch(r"\d{1,2}", c)) for c in first)
+    numbered = sum(_cell(name) != "null" or bool(_CALENDAR.match(name)) for name in names)
+    return len(first) > 2 and told > len(first) / 2 and not numbered
+
+
 def _named(title: str, wanted: set[str]) -> bool:
     return bool(set(re.findall(r"[a-z]+", title.lower())) & wanted) and not _PERIOD_HEAD.fullmatch(
         title
@@ -189,7 +200,7 @@ def _rows(head: str) -> list[list[str]]:
         if cells:
             if not all(re.fullmatch(r"[-: ]*", c) for c in cells):
                 rows.append(cells)
-        elif rows and len(rows) > 2:
+        elif len(rows) > 1:
             break
         else:
             rows = []

@@ -51,7 +51,7 @@ _MONTH_NAME = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _PERIODS = (
     (
         "week",
-        r"\b(?:\d+|[a-z]+) (?:weekly|weeks?|wks?)\b|\bweekly|\bwkly|\bby (?:\S+ )?week|\bweek\b",
+        r"\bw/[ce]\b|\b(?:\d+|[a-z]+) (?:weekly|weeks?|wks?)\b|\bweekly|\bwkly|\bby (?:\S+ )?week|\bweek\b",
     ),
     ("month", r"\bmonthly|\b(?:\d+|[a-z]+) months?\b|\bby month|\bmonth\b"),
     ("quarter", r"\bquarterly|\bquarters?\b|\bq[1-4]\b"),
@@ -129,7 +129,7 @@ class Structured:
         count = len(self.printed)
         stretch = f", {self.stretch}" if self.stretch else ""
         lines = [
-            f"Metric: {name}",
+            f"Metric: {name or 'the metric'}",
             f"Context: {self.context}" if self.context else "",
             f"Data: [{', '.join(self.printed)}] (last {count} {self.period or 'period'}s{stretch})",
             f"Cohort size: {self.cohort_text}" if self.cohort_text else "",
@@ -230,9 +230,26 @@ def _metric(parts: Passages, known: Mapping[str, Mapping[str, str]]) -> tuple[st
     ]
     named += [(m.start(), _trimmed(m[0]), m.end()) for m in _METRIC.finditer(parts.head[:600])]
     if not named:
-        return "", ""
+        return _title(parts.head)
     _, _, name, end = min((not _STRONG.search(name), at, name, end) for at, name, end in named)
     return name, _definition(parts.head, end) or known.get(name.lower(), {}).get("definition", "")
+
+
+_TITLE = re.compile(
+    r"^[\s*#>_-]*(?:(?:memo|note|notes|subject|re|fw|fwd|to|for)\b[^:\n]{0,12}:[ \t]*(?:re: ?)*|memo\b"
+    r"(?: on\b)?[ \t]*(?:\u2014|-)?[ \t]*\n*)*(?P<title>[^\n|]{4,})",
+    re.IGNORECASE,
+)
+
+
+def _title(head: str) -> tuple[str, str]:
+    """The first phrase of the opening, where no word of it is known to name a metric."""
+    match = _TITLE.match(head)
+    if not match:
+        return "", ""
+    phrase = re.split(r"[,:(.;?!\u2013\u2014]| - | in | for ", match["title"])[0]
+    words = phrase.strip(" *#_").split()
+    return (" ".join(words), _definition(head, match.end())) if len(words) <= 7 else ("", "")
 
 
 def _whole_name(head: str, match: re.Match[str]) -> str:
