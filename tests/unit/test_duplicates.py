@@ -33,9 +33,9 @@ Urgency: High, since every week costs 984 orders."""
 REWORDED = """Subject: we hid the couriers and people leave
 
 From week 5 on fewer Polish shoppers of Pantry pay for what is in their basket. Weekly completion:
-61%, 60%, 62%, 61%, 53%, 52%, 54%. With some 12300 baskets that makes 984 orders fewer each week.
+61%, 60%, 62%, 61%, 53%, 52%, 54%. With some 12.3k baskets that makes 984 orders fewer each week.
 What changed is where they pick a courier: no longer in the basket but after the address form. Of
-those who reach that form 17.4% now give up (it was 9.2%), and support had 312 messages on the
+those who reach that form 0.174 now give up (it was 9.2%), and support had 312 messages on the
 subject, up from 48. I also looked at the night when the bank was down, and 75 orders is all it can
 account for. Please put the choice of courier back where it was, at the start of May.
 Urgent: high."""
@@ -62,6 +62,10 @@ FAMILY = (
     .replace("17.4%", "14.8%")
     .replace("312", "97")
 )
+FEW_OTHER = REPORT.replace("12,300", "8,700").replace("984", "696").replace("312", "97")
+FEW_OTHER = FEW_OTHER.replace("17.4%", "14.8%")
+REWORDED_OTHER = REWORDED.replace("12.3k", "4.15k").replace("984", "332").replace("312", "97")
+REWORDED_OTHER = REWORDED_OTHER.replace("0.174", "0.148").replace("9.2", "8.6").replace("48", "19")
 UNLIKE = """Stand-up notes, warehouse robots. Picks per hour 88, 91, 90, 97, 103, 104 since the new
 grippers came in. Broken jars went from 14 to 9 in 1,000. I would order six more for the northern
 hall in July and decide on the rest when the lease of the old ones ends."""
@@ -104,6 +108,7 @@ def test_the_eight_labelled_repetitions_are_found_and_no_other_report() -> None:
         (REPORT + "\n\nRegards, Ola (tel. 22 555 01)", None),
         (typos(REPORT, 6), None),
         (REPORT.partition("Recommended action")[0], None),
+        ("Subject: please read\n" + REPORT, SERIES[:6]),
         (REPORT.replace("6 May", "13 June 2025"), SERIES),
         (REWORDED, SERIES),
         (REWORDED, [61.0, 60.0, 62.0, 61.0, 53.0, 52.0, 54.0]),
@@ -111,7 +116,7 @@ def test_the_eight_labelled_repetitions_are_found_and_no_other_report() -> None:
         (REWORDED, [0.61, 0.60, 0.62, 0.61, 0.53, 0.52, 0.540004]),
     ],
     ids=(
-        "case and blanks, punctuation, a title, a signature, typos, cut at the end, another date, "
+        "case and blanks, punctuation, a title, a signature, typos, cut at the end, a series misread, another date, "
         "reworded, reworded in percent, some numbers rounded, the fifth digit"
     ).split(", "),
 )
@@ -125,7 +130,9 @@ def test_a_report_told_again_is_found(later: str, series: Sequence[float] | None
         (FOLLOW_UP, [*SERIES, 0.55]),
         (FAMILY, [0.44, 0.46, 0.45, 0.4, 0.41, 0.4]),
         (FAMILY, None),
+        (FEW_OTHER, None),
         (OTHER_MARKET, SERIES),
+        (REWORDED_OTHER, SERIES),
         (REWORDED, None),
         (REWORDED, [0.61, 0.60, 0.62, 0.61, 0.53, 0.52, 0.55]),
         (REWORDED, [0.61, 0.60, 0.62, None, 0.53, 0.52, 0.54]),
@@ -134,8 +141,8 @@ def test_a_report_told_again_is_found(later: str, series: Sequence[float] | None
         ("Checkout completion again.", SERIES),
     ],
     ids=(
-        "a month later, other numbers, other numbers without series, the series by chance in "
-        "another market, reworded without series, another last value, a value missing, "
+        "a month later, other numbers, other numbers without series, a few "
+        "other numbers, the series by chance in another market, by chance with words, reworded without series, another last value, a value missing, "
         "the series by chance, empty, a few words"
     ).split(", "),
 )
@@ -176,17 +183,42 @@ def test_shares_and_percents_stand_on_one_scale(
 
 
 def test_without_other_numbers_the_content_words_decide() -> None:
+    form = "Metric, context, data, analysis, recommended action, urgency high, recent changes. "
     bare = "Basket conversion fell when couriers were hidden behind addresses: 61, 60, 62, 53."
     twin = "Since couriers were hidden behind the addresses, basket conversion went 61, 60, 62, 53."
-    other = "Robots pick faster with fresh grippers and break fewer jars: 61, 60, 62, 53."
+    other = "Robots fell behind with worn grippers and break more jars: 61, 60, 62, 53."
     series = [[61, 60, 62, 53]] * 2
-    assert found(bare, twin, series=series) == [(1, 0)]
-    assert found(bare, other, series=series) == []
+    assert found(form + bare, form + twin, series=series) == [(1, 0)]
+    assert found(form + bare, form + other, series=series) == []
+
+
+def test_dates_years_and_weeks_are_no_evidence() -> None:
+    when = "From 14 March 2025 to week 23, on 2025-06-11 and again on June 30, "
+    one, two = when + "robots pick quickly.", when + "shoppers leave baskets unpaid."
+    series = [[61, 60, 62, 53]] * 2
+    assert found(one, two, series=series) == []
+    assert found(one + " 231 of 412, 77.", two + " 77 of 412, 231.", series=series) == [(1, 0)]
+
+
+def test_a_passage_left_out_is_no_other_case() -> None:
+    shorter = UNLIKE.replace("Broken jars went from 14 to 9 in 1,000. ", "")
+    assert shorter != UNLIKE
+    assert found(UNLIKE, shorter) == [(1, 0)]
+
+
+def test_a_copy_that_has_the_series_stands_for_an_original_without() -> None:
+    mistyped = typos(REPORT, 4)
+    assert found(REPORT, mistyped, REWORDED, series=[None, SERIES, SERIES]) == [(1, 0), (2, 0)]
 
 
 def test_short_texts_are_found_only_if_they_are_the_same() -> None:
     assert found("See the sheet.", "see the sheet", "See this sheet.") == [(1, 0)]
     assert found("", "...", "") == []
+    assert found("Don't panic: 1,400!", "dont panic 1400", "Don\u2019t panic; 1,400") == [
+        (1, 0),
+        (2, 0),
+    ]
+    assert found("Net \u22125 now", "net -5 now", "Net 5 now") == [(1, 0)]
 
 
 def test_a_chain_leads_to_the_first_report() -> None:
@@ -295,6 +327,7 @@ def test_high_against_low_urgency_of_one_case_is_a_conflict() -> None:
         ("Restore the old form.", "Remove the new form.", False),
         ("Revert to the old form.", "Take the new form down.", False),
         ("Do not remove the banner.", "Keep the banner.", False),
+        ("Keep the banner unless spam rises.", "Kill the banner.", True),
         ("Keep the phone check.", "Remove the banner.", False),
         ("Keep the check.", "If spam falls, remove the check.", False),
         ("Keep the check.", "Pause the check for a random 50% of sign-ups.", False),
@@ -321,6 +354,7 @@ def test_the_clauses_that_disagree_are_quoted() -> None:
         ({"series": [*SERIES, 0.55, 0.56]}, True),
         ({"series": [*SERIES[3:], 0.58, 0.6, 0.61]}, True),
         ({"series": SERIES[2:6]}, True),
+        ({"series": [0.5, 0.58, *SERIES]}, True),
         ({"series": [*SERIES[4:], 0.58, 0.6, 0.61]}, False),
         ({"series": [*SERIES, 0.55], "context": "Pantry, Spain"}, False),
         ({"series": [0.4, 0.41, 0.39, 0.42]}, False),
@@ -337,6 +371,12 @@ def test_one_case_is_the_same_series_or_one_that_goes_on(
 ) -> None:
     rows = opposed(case("a", urgency="High"), case("b", **{"urgency": "Low", **changed}))
     assert bool(rows) == one_case
+
+
+def test_a_longer_series_of_no_named_metric_is_no_case() -> None:
+    nameless = {"metric": "", "context": ""}
+    longer = case("b", urgency="Low", **nameless, series=[*SERIES, 0.55])
+    assert opposed(case("a", urgency="High", **nameless), longer) == []
 
 
 def test_a_pair_is_named_once_for_each_kind_and_empty_frames_are_fine() -> None:

@@ -79,6 +79,16 @@ _RECORD = re.compile(
     rf"(?:in|of) (?:the|this|our) (?:whole )?(?:series|run|period|{_NUMBER} {_PERIOD}|half year|"
     rf"year)|print|cohort|{_PERIOD})\b|[.,;]|$)"
 )
+_PEAKED = re.compile(
+    r"\b(?:(?:peaked|(?:its|their|the|a) (?:peak|high|top|maximum|highest point))|"
+    r"(?P<low>bottomed(?: out)?|(?:its|their|the|a) (?:low|trough|minimum|lowest point)))"
+    r"(?: (?:at|of|with) [$€£]?\d[\d.,]*\d%?| of [$€£]?\d%?)?(?: was| came)?(?: in| at|"
+    r" with)? (?:the )?"
+)
+_OF_MANY = re.compile(
+    r"\b(?:second|first|last year|previous|earlier|other|local|both|two|three|each|every|every \w+|"
+    r"low or|high or|after|since)\b[^.;]{0,30}$"
+)
 _NEVER_ABOVE = re.compile(
     r"\b(?:never|at no point|no \w+)(?: \w+){0,2} (?P<side>above|over|below|under|exceed\w*|"
     r"beneath) "
@@ -328,6 +338,22 @@ def _record(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             yield Told(sentence.text[match.start() : match.end()].strip(), text)
 
 
+def _peaked(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A period in which the series is said to have peaked or bottomed out."""
+    known = [v for v in main.values if v is not None]
+    for match in _PEAKED.finditer(sentence.low):
+        at = sentence.start + match.end()
+        marks = [m for m in sentence.marks if 0 <= m[0] - at <= 3 and m[3] - m[2] == 1]
+        clause, _ = _clause(sentence, match.start(), match.end())
+        if not marks or _HEDGED.search(clause) or _OF_MANY.search(sentence.low[: match.end()]):
+            continue
+        value = main.values[marks[0][2]]
+        end = min(known) if match["low"] else max(known)
+        if value is not None and value != end and not _other_subject(sentence, source, clause):
+            text = f"it is {show(value)} there; the {'lowest' if match['low'] else 'highest'} is"
+            yield Told(match[0], f"{text} {show(end)}")
+
+
 def _bound(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
     """A level of a named period that is said never to have been passed."""
     for start, _, low, high in sentence.marks:
@@ -379,4 +405,4 @@ def _now(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             yield Told(match[0], f"that is the first value; the last is {show(known[-1])}")
 
 
-_RULES = (_now, _every, _in_a_row, _flat, _held, _record, _bound, _growing)
+_RULES = (_now, _peaked, _every, _in_a_row, _flat, _held, _record, _bound, _growing)

@@ -273,8 +273,8 @@ def _triples(words: Sequence[str]) -> frozenset[str]:
 def _candidates(reports: Sequence[int], signatures: np.ndarray) -> dict[int, list[int]]:
     """Report to the earlier ones that share a band with it, those that share most bands first.
 
-    In a bucket a report meets its first member and the latest few, never all: templates fill
-    buckets with thousands, and an index that returns them all takes quadratic time.
+    In a bucket a report meets the few before it, never all: templates fill buckets with thousands,
+    and an index that returns them all takes quadratic time.
     """
     n = len(reports)
     codes = [_in_one_bucket(signatures[:, b * ROWS : (b + 1) * ROWS]) for b in range(BANDS)]
@@ -297,8 +297,7 @@ def _in_one_bucket(band: np.ndarray) -> np.ndarray:
     folded = (band.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64)
     order = np.argsort(folded, kind="stable")
     folded = folded[order]
-    first = order[np.searchsorted(folded, folded)]
-    codes = [(order * n + first)[order != first]]
+    codes = []
     for step in range(1, NEIGHBOURS + 1):
         same = folded[step:] == folded[:-step]
         codes.append((order[step:] * n + order[:-step])[same])
@@ -426,7 +425,7 @@ class _Conclusion:
         )
         values = tuple(row["series"]) if isinstance(row["series"], list | tuple) else ()
         case = " ".join([*_words(metric), "|", *_words(context)]) if metric else ""
-        name = frozenset(w[:5] for w in _words(metric.partition("(")[0]))
+        name = frozenset(map(_root, _words(metric.partition("(")[0])))
         return cls(row["id"], values, name, case, urgency.capitalize(), action)
 
     @cached_property
@@ -537,7 +536,11 @@ def _stance(clause: str) -> tuple[int, list[str]]:
     if _OLD.search(named):
         side = -side
     words = re.findall(r"[^\W\d_]{3,}", _LINK.split(named.strip(), maxsplit=1)[0])
-    return side, [w[:5] for w in words if w not in _IDLE]
+    return side, [_root(w) for w in words if w not in _IDLE]
+
+
+def _root(word: str) -> str:
+    return word.removesuffix("s")[:6]
 
 
 def _quote(text: str, size: int = 80) -> str:

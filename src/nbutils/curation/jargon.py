@@ -16,13 +16,26 @@ _PERSON = re.compile(
     r"reports?|joined|"
     r"agreed|offered|leads?|ran|is on|picks? up|takes?)\b|'s team\b)"
 )
+_NEXT = re.compile(r" ([a-z][a-z-]+)\b")
+_FUNCTION = frozenset(
+    "and or but for to in at on of from with by is was are were has had have does did do will "
+    "would can "
+    "could should may might must as than then that which who where when while if so not no only "
+    "also "
+    "again still now since until before after because without against per via took takes gave "
+    "gives "
+    "sent paid put let set cut went goes came come say says said mention mentions ask asks keep "
+    "keeps "
+    "allows needs wants".split()
+)
 # a product's own plan is no coined term: "the Lite plan"
 _PLAN = re.compile(
     r"\b([A-Z][a-z]+) (?:plans?|edition|subscri\w+|package|version|release|app|accounts? pay)\b"
 )
 # a step, tier or level of something that is named by a letter or number only
 _GRADED = re.compile(
-    r"\b(?:tier|play|stage|band|ring|gate|class|lane|wall|track) (?:[A-Z]|zero|\d)\b|\b[Tt]ier-\d\b"
+    r"\b(?i:tier|play|stage|band|ring|gate|class|lane|wall|track|loop|stream|pool)[ -](?:[A-Z]|"
+    r"zero|\d)\b|\b[Tt]ier-\d\b"
 )
 # places, offices, tools and everyday business terms that no glossary needs to hold
 COMMON = frozenset(
@@ -95,6 +108,7 @@ def unknown_terms(
 
 def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:
     found: list[str] = []
+    hinges: set[str] = set()
     plans = {m[1].lower() for m in _PLAN.finditer(prose)}
     for match in _ACRONYM.finditer(prose):
         term = match[0].rstrip("s").rstrip("-") if len(match[0]) > 2 else match[0].rstrip("-")
@@ -110,7 +124,30 @@ def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:
             continue
         if not _PERSON.match(prose, match.end()) and low not in plans:
             found.append(name)
+            hinges |= {name} if _hinges(prose, match) else set()
+    # a name that nothing is called after is a supplier's, a place's or a person's
+    found = [t for t in found if t in hinges or not t[1:].islower()]
     return found + [m[0].lower() for m in _GRADED.finditer(prose)]
+
+
+def _hinges(prose: str, match: re.Match[str]) -> bool:
+    """Whether something is called by a name: "the Corvid line", "Fennel 4", "a Lantern of 3"."""
+    before = prose[max(0, match.start() - 14) : match.start()].lower()
+    after = _NEXT.match(prose, match.end())
+    if (
+        match[0][-1].isdigit()
+        or match[0][-2:-1] == " "
+        or re.search(r"\b(?:the|a|an|whose|its) $", before)
+    ):
+        return True
+    if after is None or after[1] in _FUNCTION or after[1].endswith("ed"):
+        return False
+    plural = after[1].endswith("s") and not after[1].endswith("ss")
+    return not plural or bool(
+        re.search(
+            r"\b(?:to|of|for|on|all|from|below|above|under|with|by|no|into|outside) $", before
+        )
+    )
 
 
 def _explained(term: str, text: str) -> bool:

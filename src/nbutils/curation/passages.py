@@ -147,6 +147,12 @@ def _head_end(before: str) -> int:
     last = max(listed[0] if listed else 0, rows[-1] if len(rows) > 1 else 0)
     stop = re.search(r"\n\s*\n", before[last:])
     cut = last + stop.end() if stop else last
+    if len(before[cut:].split()) > 25:
+        return cut
+    # series and finding in one paragraph: the finding begins with the next sentence
+    sentence = re.search(r"(?<=[.!?])\s+(?=[A-Z])|\n", before[last:])
+    if sentence and before[last + sentence.end() :].strip():
+        return last + sentence.end()
     if before[cut:].strip():
         return cut
     line = before.find("\n", last)

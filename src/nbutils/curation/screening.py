@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from typing import Any
@@ -45,7 +45,10 @@ _WATCH = re.compile(
     r"bear in mind|"
     r"pick (?:it|this) up|come back to (?:it|this)|revisit|follow (?:it|this)|come up at|"
     r"compare notes|"
-    r"raise it at|interesting (?:case|pattern|development)|stay the course|when there(?:'s|"
+    r"raise (?:it|this) (?:at|in|with)|\bfollow (?:the|these)\b|\baware of\b|"
+    r"share (?:these|this|the) (?:findings|numbers|results)|keep (?:watching|following|tracking)|"
+    r"into account|under observation|part of the (?:thinking|picture)|everyone can (?:see|"
+    r"follow)|interesting (?:case|pattern|development)|stay the course|when there(?:'s|"
     r" is) more",
     re.IGNORECASE,
 )
@@ -98,7 +101,16 @@ _ENDED = re.compile(r"[.!?\u2026:)\]\"'\u00bb\u201d*_|]\s*\W{0,4}$")
 _BROKEN = re.compile(
     r"#REF!|#N/A|#VALUE!|\[(?:truncated|cut|\.\.\.)\]|\[?(?:text|rest) missing\]?", re.IGNORECASE
 )
+_THAT_IS = re.compile(
+    r"\b(?:that|this|which) (?:is|means|makes|was)(?: (?!not)\w+){0,4} ?$", re.IGNORECASE
+)
 _PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+# no sentence ends with these, nor in the middle of a number
+_STOPS = re.compile(
+    r"\b(?:the|a|an|of|to|and|or|with|for|than|in|on|at|by|from|is|are|if|its|their|our|"
+    r"which)$"
+    r"|[,(]$|\b\d{1,3},\d{1,2}$|[$\u20ac\u00a3]$|\b(?:GBP|EUR|USD) ?$"
+)
 # a wrong change of the whole series is the report's claim; other numbers may be evidence of its own
 _WHOLE = ("(first to last)", "(the two means named)", "(from and to)")
 
@@ -211,9 +223,10 @@ def judge(
     if parts.problem:
         return {"ungrounded": parts.problem}, []
     if not parts.printed:
-        return {
-            "ungrounded": f"no series stands behind its numbers: {_quote(parts.analysis or text)}"
-        }, []
+        told = _quote(parts.analysis or text)
+        if len(sizes) < 3:
+            return {"vague": f"no series and {len(sizes)} magnitudes: {told}"}, []
+        return {"ungrounded": f"no series stands behind its numbers: {told}"}, []
     found: dict[str, str] = {}
     doubts: list[str] = []
     if len(sizes) < 2 and not any(re.search(r"\d", size) for size in sizes):
@@ -255,8 +268,10 @@ def _cut_off(text: str, parts: Structured) -> str:
     if len(broken) > 1 or (parts.values and missing > len(parts.values) / 3):
         count = max(len(broken), missing)
         return f"{count} values or passages are missing: {_quote((broken or ['null'])[0])}"
-    end = text.rstrip()
-    if _ENDED.search(end) or _CLOSING.search(end) or parts.urgency:
+    end = _unsigned(text.rstrip())
+    if _STOPS.search(end):
+        return f"ends in mid-sentence: \u2026{end[-60:]}"
+    if _ENDED.search(end) or parts.urgency:
         return ""
     last = end.splitlines()[-1]
     if re.match(r"\s*(?:[-*\u2022]|\d[.)])? ?(?:urgency|action)", last, re.IGNORECASE):
@@ -271,14 +286,20 @@ def _cut_off(text: str, parts: Structured) -> str:
     return ""
 
 
+def _unsigned(text: str) -> str:
+    """A text without the greeting and the name at its end."""
+    end = _CLOSING.sub("", text).rstrip()
+    body, _, last = end.rpartition("\n")
+    signed = body.strip() and len(last.split()) < 5 and not re.search(r"\d|:", last)
+    return body.rstrip() if signed and _ENDED.search(body.rstrip()) else end
+
+
 def _off_topic(text: str, parts: Structured, sizes: int) -> str:
     """Why a text is no analysis of a metric: arrangements and housekeeping, no finding."""
     arranged = sorted({m[0].lower() for m in _LOGISTICS.finditer(text)})
     limit = 4 if parts.printed else 2
     if len(arranged) >= limit and (not parts.printed or (sizes < 6 and not _moves(parts.analysis))):
         return f"arrangements and no finding ({', '.join(arranged[:4])}): {_quote(text)}"
-    if not parts.printed and sizes < 2 and not parts.urgency:
-        return f"no metric, no finding, no action: {_quote(text)}"
     return ""
 
 
@@ -303,11 +324,7 @@ def _action(parts: Structured, found: dict[str, str], doubts: list[str]) -> None
         return
     dated, sized = bool(_DATED.search(action)), bool(_amounts(action))
     watch, commits = _WATCH.search(action), _COMMITS.search(action)
-    if dated or sized:
-        if watch and not commits:
-            doubts.append(f"'{watch[0]}' in the action: {_quote(action)}")
-            if not sized:
-                found["no_action"] = f"'{watch[0]}' is no action: {_quote(action)}"
+    if (dated or sized) and not (watch and not commits):
         return
     if watch:
         found["no_action"] = f"'{watch[0]}' is no action: {_quote(action)}"
@@ -341,12 +358,37 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
         return [], []
     output = f"Analysis: {parts.analysis}\nUrgency: {parts.urgency} \u2014 {parts.reason}"
     wrong, unsure = list[str](), list[str]()
-    for claim in claims.verify(parts.case_text, output).claims:
-        if claim.verdict in ("contradicted", "unit_confusion"):
+    found = claims.verify(parts.case_text, output).claims
+    for claim in found:
+        if other := _of_the_levels_told(claim, found, output):
+            wrong.append(other)
+        elif claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
             (wrong if bound else unsure).append(f"'{claim.text}': {claim.derivation}")
     told = claims.misread(parts.case_text, output)
     return wrong + [f"'{_short(t.text)}': {t.derivation}" for t in told], unsure
+
+
+def _of_the_levels_told(claim: claims.Claim, found: Sequence[claims.Claim], output: str) -> str:
+    """Why "that is a fall of 21%" does not fit the levels told right before it; empty if it may."""
+    if claim.verdict != "unsupported" or claim.kind != "relative change":
+        return ""
+    if not _THAT_IS.search(output[max(0, claim.start - 60) : claim.start]):
+        return ""
+    near = [c for c in found if c.kind == "level" and claim.start - 200 < c.start < claim.start]
+    values = [
+        float(c.derivation.split(": ")[-1].replace(",", ""))
+        for c in near
+        if ": " in c.derivation and c.derivation.startswith("period")
+    ]
+    changes = [abs(b - a) / abs(a) * 100 for a in values for b in values if a and a != b]
+    printed = _PLAIN.search(claim.text)
+    if not changes or printed is None:
+        return ""
+    said = float(printed[0].replace(",", ""))
+    if min(abs(said - change) for change in changes) < max(1.0, 0.05 * said):
+        return ""
+    return f"'{claim.text}': {values[0]:g} and {values[-1]:g} differ by {changes[-1]:.1f}%"
 
 
 def _operands_named(claim: claims.Claim, output: str) -> bool:

@@ -51,7 +51,8 @@ _MONTH_NAME = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _PERIODS = (
     (
         "week",
-        r"\bw/[ce]\b|\b(?:\d+|[a-z]+) (?:weekly|weeks?|wks?)\b|\bweekly|\bwkly|\bby (?:\S+ )?week|\bweek\b",
+        r"\bw/[ce]\b|\b(?:\d+|[a-z]+) (?:weekly|weeks?|wks?)\b|\bweekly|\bwkly|"
+        r"\bby (?:\S+ )?week|\bweek\b",
     ),
     ("month", r"\bmonthly|\b(?:\d+|[a-z]+) months?\b|\bby month|\bmonth\b"),
     ("quarter", r"\bquarterly|\bquarters?\b|\bq[1-4]\b"),
@@ -236,7 +237,8 @@ def _metric(parts: Passages, known: Mapping[str, Mapping[str, str]]) -> tuple[st
 
 
 _TITLE = re.compile(
-    r"^[\s*#>_-]*(?:(?:memo|note|notes|subject|re|fw|fwd|to|for)\b[^:\n]{0,12}:[ \t]*(?:re: ?)*|memo\b"
+    r"^[\s*#>_-]*(?:(?:memo|note|notes|subject|re|fw|fwd|to|for)\b[^:\n]{0,12}:[ \t]*(?:re: ?)*|"
+    r"memo\b"
     r"(?: on\b)?[ \t]*(?:\u2014|-)?[ \t]*\n*)*(?P<title>[^\n|]{4,})",
     re.IGNORECASE,
 )
