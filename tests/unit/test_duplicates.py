@@ -65,7 +65,9 @@ FAMILY = (
 FEW_OTHER = REPORT.replace("12,300", "8,700").replace("984", "696").replace("312", "97")
 FEW_OTHER = FEW_OTHER.replace("17.4%", "14.8%")
 REWORDED_OTHER = REWORDED.replace("12.3k", "4.15k").replace("984", "332").replace("312", "97")
-REWORDED_OTHER = REWORDED_OTHER.replace("0.174", "0.148").replace("9.2", "8.6").replace("48", "19")
+REWORDED_OTHER = "\n".join(REPORT.splitlines()[:2]) + REWORDED_OTHER.replace(
+    "0.174", "0.148"
+).replace("9.2", "8.6").replace("48", "19")
 UNLIKE = """Stand-up notes, warehouse robots. Picks per hour 88, 91, 90, 97, 103, 104 since the new
 grippers came in. Broken jars went from 14 to 9 in 1,000. I would order six more for the northern
 hall in July and decide on the rest when the lease of the old ones ends."""
@@ -116,8 +118,9 @@ def test_the_eight_labelled_repetitions_are_found_and_no_other_report() -> None:
         (REWORDED, [0.61, 0.60, 0.62, 0.61, 0.53, 0.52, 0.540004]),
     ],
     ids=(
-        "case and blanks, punctuation, a title, a signature, typos, cut at the end, a series misread, another date, "
-        "reworded, reworded in percent, some numbers rounded, the fifth digit"
+        "case and blanks, punctuation, a title, a signature, typos, cut at the end, "
+        "a series misread, another date, reworded, reworded in percent, some numbers rounded, "
+        "the fifth digit"
     ).split(", "),
 )
 def test_a_report_told_again_is_found(later: str, series: Sequence[float] | None) -> None:
@@ -141,9 +144,9 @@ def test_a_report_told_again_is_found(later: str, series: Sequence[float] | None
         ("Checkout completion again.", SERIES),
     ],
     ids=(
-        "a month later, other numbers, other numbers without series, a few "
-        "other numbers, the series by chance in another market, by chance with words, reworded without series, another last value, a value missing, "
-        "the series by chance, empty, a few words"
+        "a month later, other numbers, other numbers without series, a few other numbers, "
+        "the series by chance in another market, by chance with words, reworded without series, "
+        "another last value, a value missing, the series by chance, empty, a few words"
     ).split(", "),
 )
 def test_a_report_of_its_own_is_not_found(later: str, series: Sequence[float] | None) -> None:
@@ -171,7 +174,7 @@ def test_a_series_of_few_or_equal_values_says_nothing() -> None:
     [
         ([0.019, 0.02, 0.018, 0.021], [1.9, 2.0, 1.8, 2.1]),
         ([0.99999, 0.5, 0.25, 0.75], [100, 50, 25, 75]),
-        ([0.28755, 0.3, 0.31, 0.29], [28.755, 30, 31, 29]),
+        ([0.10005, 0.3, 0.31, 0.29], [10.005, 30, 31, 29]),
         ([-0.02, 0.0, 0.01, None, 0.03], [-2, -0.0, 1, None, 3]),
         ([1.08, 1.02, 1.11, 0.98], [108, 102, 111, 98]),
     ],
@@ -193,7 +196,7 @@ def test_without_other_numbers_the_content_words_decide() -> None:
 
 
 def test_dates_years_and_weeks_are_no_evidence() -> None:
-    when = "From 14 March 2025 to week 23, on 2025-06-11 and again on June 30, "
+    when = "On 14 March 2025, week 23, 2025-06-11, June 30: "
     one, two = when + "robots pick quickly.", when + "shoppers leave baskets unpaid."
     series = [[61, 60, 62, 53]] * 2
     assert found(one, two, series=series) == []
@@ -331,7 +334,7 @@ def test_high_against_low_urgency_of_one_case_is_a_conflict() -> None:
         ("Keep the phone check.", "Remove the banner.", False),
         ("Keep the check.", "If spam falls, remove the check.", False),
         ("Keep the check.", "Pause the check for a random 50% of sign-ups.", False),
-        ("Keep the check and pause the check.", "Keep the check.", False),
+        ("Pause the check and keep the check.", "Keep the check.", False),
         ("Ship checkout tips.", "Stop checkout calls.", False),
         ("Keep a log.", "", False),
     ],

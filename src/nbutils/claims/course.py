@@ -79,6 +79,26 @@ _RECORD = re.compile(
     rf"(?:in|of) (?:the|this|our) (?:whole )?(?:series|run|period|{_NUMBER} {_PERIOD}|half year|"
     rf"year)|print|cohort|{_PERIOD})\b|[.,;]|$)"
 )
+_NEVER = re.compile(
+    r"\b(?:never|at no (?:time|point)|not once|in no \w+)(?: (?!not)\w+){0,3} "
+    r"(?P<side>under|below|over|above|less than|more than|lower than|higher than) "
+    r"(?P<value>\d[\d,]*(?:\.\d+)?)(?P<sign>\s?%)?(?![\d.]|\s?(?:points?|pts|pp|of))"
+)
+_BACK = re.compile(
+    r"\b(?:(?:fully|completely|entirely|all the way) (?:back|recovered)|"
+    r"(?:back|returned|recovered) (?:to|at|on) (?:its|the|their) (?:old|former|previous|normal|"
+    r"usual|original)"
+    r" (?:level|value|rate)|back (?:to )?where (?:it|we) (?:was|were)|full recovery)\b"
+)
+_WITHIN = re.compile(
+    r"\b(?:flat|steady|level|stable|unchanged|within|stays?|stayed)\b[^.;]{0,60}?\bwithin "
+    r"(?P<size>half a|a single|a|one|\d+(?:\.\d+)?) (?:percentage )?points?\b(?! of (?:the|last))"
+)
+_AFTER_BEFORE = re.compile(
+    r"\b(?:after|since)\b[^.;]{0,60}?\b(?:(?P<up>beat|above|higher than|better than|exceeds?|"
+    r"exceeded|more than)|(?P<down>below|lower than|worse than|under|"
+    r"less than))\b[^.;]{0,30}?\bbefore\b"
+)
 _PEAKED = re.compile(
     r"\b(?:(?:peaked|(?:its|their|the|a) (?:peak|high|top|maximum|highest point))|"
     r"(?P<low>bottomed(?: out)?|(?:its|their|the|a) (?:low|trough|minimum|lowest point)))"
@@ -163,7 +183,7 @@ def _clause(sentence: Sentence, start: int, end: int) -> tuple[str, int]:
 
 def _other_subject(sentence: Sentence, source: Source, clause: str) -> bool:
     """Whether a clause speaks of a group, or of another series, and not of the metric itself."""
-    return bool(_ELSEWHERE.search(clause)) and not _own(clause, source)
+    return bool(_ELSEWHERE.search(clause.replace("each other", ""))) and not _own(clause, source)
 
 
 def _own(clause: str, source: Source) -> bool:
@@ -354,6 +374,81 @@ def _peaked(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             yield Told(match[0], f"{text} {show(end)}")
 
 
+def _passed(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A level that is said never to have been passed: "at no time under 40%"."""
+    known = [v for v in main.values if v is not None]
+    for match in _NEVER.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        if _other_subject(sentence, source, clause) or re.search(
+            r"\b(?:if|should|would)\b", clause
+        ):
+            continue
+        value = float(match["value"].replace(",", ""))
+        if match["sign"] and main.unit == "rate":
+            value /= 100
+        low, high = min(known), max(known)
+        if not 0.5 * low <= value <= 2 * high:
+            continue
+        under = match["side"] in ("under", "below", "less than", "lower than")
+        passed = [v for v in known if (v < value - 1e-9 if under else v > value + 1e-9)]
+        if passed:
+            yield Told(match[0], f"{show(passed[0])} is {'under' if under else 'over'} it")
+
+
+def _back(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A recovery that is said to be complete, though the last value is far from the old level."""
+    match = _BACK.search(sentence.low)
+    values = main.values
+    places = [k for k in source.splits if 0 < k < source.n - 1]
+    if match is None or values[-1] is None or _HEDGED.search(sentence.low[: match.start()][-30:]):
+        return
+    clause, _ = _clause(sentence, match.start(), match.end())
+    if _other_subject(sentence, source, clause):
+        return
+    steps = _steps(main, 1, source.n)
+    widest = max(steps, key=lambda s: abs(s[2] - s[1]), default=None)
+    at = places[0] if places else widest[0] if widest else 0
+    before = main.mean(0, at)
+    after = [v for v in values[at:] if v is not None]
+    if before is None or len(after) < 2:
+        return
+    farthest = max(after, key=lambda v: abs(v - before))
+    if abs(values[-1] - before) > 0.4 * abs(farthest - before) > 0:
+        yield Told(match[0], f"it ends at {show(values[-1])}, the level before was {show(before)}")
+
+
+def _within(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A series that is said to lie within some points, and does not."""
+    by = {"rate": 0.01}.get(main.unit, 1.0)
+    known = [v for v in main.values if v is not None]
+    for match in _WITHIN.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        wide = [m for m in sentence.marks if m[3] - m[2] < source.n]
+        if wide or _other_subject(sentence, source, clause):
+            continue
+        size = {"half a": 0.5, "a": 1.0, "one": 1.0, "a single": 1.0}.get(match["size"])
+        room = (size if size is not None else float(match["size"])) * by
+        if max(known) - min(known) > 2 * room + _unit(main):
+            text = f"it runs from {show(min(known))} to {show(max(known))}"
+            yield Told(match[0], text)
+
+
+def _means(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """The stretch after a change compared with the one before it, the wrong way round."""
+    for match in _AFTER_BEFORE.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        if _HEDGED.search(clause.replace("average", "").replace("mean", "")):
+            continue
+        pairs = [(main.mean(0, k), main.mean(k, source.n)) for k in source.splits]
+        known = [(b, a) for b, a in pairs if b is not None and a is not None]
+        if not known or _other_subject(sentence, source, clause):
+            continue
+        up = match["up"] is not None
+        if all((a < b) if up else (a > b) for b, a in known):
+            text = f"the mean before is {show(known[0][0])}, after it {show(known[0][1])}"
+            yield Told(match[0], text)
+
+
 def _bound(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
     """A level of a named period that is said never to have been passed."""
     for start, _, low, high in sentence.marks:
@@ -405,4 +500,18 @@ def _now(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             yield Told(match[0], f"that is the first value; the last is {show(known[-1])}")
 
 
-_RULES = (_now, _peaked, _every, _in_a_row, _flat, _held, _record, _bound, _growing)
+_RULES = (
+    _passed,
+    _back,
+    _within,
+    _means,
+    _now,
+    _peaked,
+    _every,
+    _in_a_row,
+    _flat,
+    _held,
+    _record,
+    _bound,
+    _growing,
+)

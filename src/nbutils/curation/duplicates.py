@@ -324,7 +324,7 @@ def series_key(values: Series | None) -> Key:
     # rounded first: 99.999 stands on the scale of 100
     top = float(f"{max(map(abs, given)):.3e}")
     scale = 100.0 ** math.floor(math.log10(top) / 2)
-    # the nudge rounds 0.28755 and 28.755 to the same side, whatever their last bit
+    # the nudge rounds 0.10005 and 10.005 to the same side, whatever their last bit
     return tuple("-" if v is None else f"{v / scale * (1 + 1e-9) + 0.0:.3e}" for v in known)
 
 
@@ -361,7 +361,8 @@ def _follows(values: Series) -> frozenset[str]:
 
 def _content(text: str) -> frozenset[str]:
     """Words of 4 letters or more cut to 5: truncation as a stemmer (McNamee and Mayfield 2004)."""
-    return frozenset(w[:5] for w in re.findall(r"[^\W\d_]{4,}", text.casefold()))
+    undated = _DATE.sub(" ", text).casefold()
+    return frozenset(w[:5] for w in re.findall(r"[^\W\d_]{4,}", undated))
 
 
 def conflicts(frame: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,12 @@ _PERSON = re.compile(
     r"reports?|joined|"
     r"agreed|offered|leads?|ran|is on|picks? up|takes?)\b|'s team\b)"
 )
+# "competitor Ardent", "in Lagos": what a name stands for is said
+_PLACED = re.compile(
+    r"\b(?:competitors?|suppliers?|vendors?|agency|agencies|providers?|partners?|tools?|banks?|"
+    r"carriers?|town|city|village|stores?|shops?|clients?|brand|chain|courier|platform|in|In|near|"
+    r"across|outside|region|colleague|manager|Dr|Mr|Mrs|Ms)\.? ([A-Z][a-z]{2,})(?! \d)"
+)
 _NEXT = re.compile(r" ([a-z][a-z-]+)\b")
 _FUNCTION = frozenset(
     "and or but for to in at on of from with by is was are were has had have does did do will "
@@ -50,7 +56,9 @@ COMMON = frozenset(
         QR R RE REF RFP RFQ RND ROAS ROI RSVP SAML SAAS SCIM SD SDK SDR SE SEM SEO SEPA SERP SG
         SIM SKU SLA SMS SQL SSL SSO STD SUV TAM TBC TBD TLDR TM TO TV UAE UI UK UN URL US USA USD
         USP UTC UTM UX VAT VIP VP VPN VS W WC WIP WK WOW X XL YOY YTD ZIP AND BUT ALL ONE TWO NEW
-        ABOVE BELOW KB MB GB TB MS AUD NOK SEK DKK CHF PLN CZK HUF JPY CNY INR BRL MXN ZAR SGD HKD NZD CAD TRY ANY BEFORE AFTER ONLY NONE BOTH EACH MORE LESS MUST CVR
+        ABOVE BELOW AOV GMV RPM OTIF CES FCR AHT ADR EBIT EBITDA COGS ARPPU ARPDAU CLV CPV VTR SKU
+        EAN SSR DPD KB MB GB TB MS AUD NOK SEK DKK CHF PLN CZK HUF JPY CNY INR BRL MXN ZAR SGD HKD
+        NZD CAD TRY ANY BEFORE AFTER ONLY NONE BOTH EACH MORE LESS MUST CVR
         """,
     )
 )
@@ -110,6 +118,7 @@ def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:
     found: list[str] = []
     hinges: set[str] = set()
     plans = {m[1].lower() for m in _PLAN.finditer(prose)}
+    plans |= {m[1].lower() for m in _PLACED.finditer(prose)}
     for match in _ACRONYM.finditer(prose):
         term = match[0].rstrip("s").rstrip("-") if len(match[0]) > 2 else match[0].rstrip("-")
         bare = term.rstrip("0123456789-")
@@ -120,9 +129,11 @@ def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:
     for match in _NAME.finditer(prose):
         name = match[0].removesuffix("'s").split()[0]
         low = name.lower()
+        if low in plans:
+            continue
         if low in NAMES or low in own or low.rstrip("s") in own:
             continue
-        if not _PERSON.match(prose, match.end()) and low not in plans:
+        if not _PERSON.match(prose, match.end()):
             found.append(name)
             hinges |= {name} if _hinges(prose, match) else set()
     # a name that nothing is called after is a supplier's, a place's or a person's

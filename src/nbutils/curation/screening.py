@@ -79,7 +79,9 @@ _DATED = re.compile(
     re.IGNORECASE,
 )
 _LOGISTICS = re.compile(
-    r"\b(?:agenda|room|lunch|snacks?|dinner|workshop|invite to|calendar|join(?:s|ing)? (?:from|"
+    r"\b(?:announce|delighted|congratulations|joins us|will (?:lead|join)|welcome aboard|"
+    r"maintenance|downtime|agenda|room|lunch|snacks?|dinner|workshop|invite to|calendar|join(?:s|"
+    r"ing)? (?:from|"
     r"remotely)|slides|"
     r"dashboard tile|tile|refresh(?:es)?|booked?|booking|train|hotel|vacation|party|team event|"
     r"seating|travel\w*|"
@@ -235,7 +237,13 @@ def judge(
         doubts.append(f"few magnitudes in the analysis: {', '.join(sizes)}")
     _action(parts, found, doubts)
     prose = "\n".join([parts.changes, parts.analysis, parts.action])
-    exempt = f"{parts.metric} {parts.definition} {parts.context}"
+    # a metric that is only an abbreviation explains nothing by its own name
+    named = (
+        parts.metric
+        if parts.definition or not re.fullmatch(r"[A-Z\d-]+( \w+)?", parts.metric)
+        else ""
+    )
+    exempt = f"{named} {parts.definition} {parts.context}"
     if terms := unknown_terms(text, prose, glossary, exempt):
         found["undefined_jargon"] = f"not in the glossary, not explained: {', '.join(terms)}"
     elif once := unknown_terms(text, prose, glossary, exempt, least=1):
@@ -298,6 +306,8 @@ def _off_topic(text: str, parts: Structured, sizes: int) -> str:
     """Why a text is no analysis of a metric: arrangements and housekeeping, no finding."""
     arranged = sorted({m[0].lower() for m in _LOGISTICS.finditer(text)})
     limit = 4 if parts.printed else 2
+    if not parts.printed and len(arranged) == 1 and len(_MOVED.findall(text)) < 3:
+        return f"no series and no finding ({arranged[0]}): {_quote(text)}"
     if len(arranged) >= limit and (not parts.printed or (sizes < 6 and not _moves(parts.analysis))):
         return f"arrangements and no finding ({', '.join(arranged[:4])}): {_quote(text)}"
     return ""
@@ -352,8 +362,6 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
     tuple
         What is refuted, and numbers that differ from the series but may be of another group.
     """
-    if parts.problem:
-        return {"ungrounded": parts.problem}, []
     if not parts.printed:
         return [], []
     output = f"Analysis: {parts.analysis}\nUrgency: {parts.urgency} \u2014 {parts.reason}"
@@ -364,9 +372,19 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
             wrong.append(other)
         elif claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
+            bound = bound and not _nearly(claim)
             (wrong if bound else unsure).append(f"'{claim.text}': {claim.derivation}")
     told = claims.misread(parts.case_text, output)
     return wrong + [f"'{_short(t.text)}': {t.derivation}" for t in told], unsure
+
+
+def _nearly(claim: claims.Claim) -> bool:
+    """Whether a number is off by less than a tenth, as by rounding what was rounded before."""
+    said, found = _PLAIN.search(claim.text), re.search(r"= ([-+]?[\d.,]+)", claim.derivation)
+    if said is None or found is None or claim.derivation.startswith("the other way"):
+        return False
+    a, b = (abs(float(n.replace(",", "").rstrip("."))) for n in (said[0], found[1]))
+    return abs(a - b) <= 0.1 * b
 
 
 def _of_the_levels_told(claim: claims.Claim, found: Sequence[claims.Claim], output: str) -> str:

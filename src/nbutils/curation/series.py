@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ _NAME = (
     r"(?:(?:[A-Z][a-z]{2,11}|[a-z]{3}(?<=jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|"
     r"dec))\.?(?: \d{2,4})?:? |[Ww]eek \d+:? |Q[1-4](?: \d{2,4})?:? )?"
 )
-_SEPARATOR = r"\s*(?:,|;|/|\||\u2192|->|\u00b7)\s*(?:(?:and|then)\s+)?|\s+(?:and|then)\s+|[ \t]+"
+_SEPARATOR = (
+    r"\s*(?:,|;|/|\||\u2192|->|\u00b7|\s-(?=\s)|\s\u2013(?=\s))\s*(?:(?:and|then)\s+)?|"
+    r"\s+(?:and|then)\s+|[ \t]+"
+)
+_THEN = re.compile(r"\bbefore\b[^;]*\b(?:after|since|from then|in the)\b|\bthen\b|\band since\b")
 _RUN = re.compile(
     rf"(?<![\w.,])(?:{_NAME})(?:{_NUMBER})(?:(?:{_SEPARATOR})(?:{_NAME})(?:{_NUMBER})(?![\w/-]|"
     rf"[.,]\d)){{2,}}"
@@ -80,10 +84,52 @@ def runs(text: str) -> list[tuple[int, int, tuple[str, ...]]]:
     """Start, end and items of the lists of three numbers or more, in order."""
     found = []
     for match in _RUN.finditer(text):
-        items = _undated(match[0], tuple(_tidy(m["value"]) for m in _ITEM.finditer(match[0])))
+        run = _one_list(match[0])
+        items = _undated(run, tuple(_tidy(m["value"]) for m in _ITEM.finditer(run)))
         if sum(bool(re.search(r"\d", i)) for i in items) > 1 and not _dates(items):
-            found.append((match.start(), match.end(), items))
-    return found
+            found.append((match.start(), match.start() + len(run), items))
+    return _joined(text, found)
+
+
+Run = tuple[int, int, tuple[str, ...]]
+
+
+def _joined(text: str, found: list[Run]) -> list[Run]:
+    """Two lists of one sentence that tell of before and after are one series."""
+    joined: list[Run] = []
+    for start, end, items in found:
+        last = joined[-1] if joined else None
+        between = text[last[1] : start] if last else ""
+        if last and len(between) < 90 and _THEN.search(f"{between}{text[end : end + 40]}"):
+            broken = re.search(r"[.;\n](?!\d)", between)
+            if not broken and _alike(last[2], items):
+                joined[-1] = (last[0], end, (*last[2], *items))
+                continue
+        joined.append((start, end, items))
+    return joined
+
+
+def _alike(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether two lists may be of one measure: as many decimals, sizes within a factor three."""
+    a, b = (
+        [float(re.sub(r"[^\d.]", "", i)) for i in items if re.search(r"\d", i)]
+        for items in (first, second)
+    )
+    places = {len(i.rstrip("%").partition(".")[2]) for i in (*first, *second)}
+    return len(places) == 1 and max(a + b) <= 3 * max(min(a + b), 1e-9)
+
+
+def _one_list(run: str) -> str:
+    """A run up to where its separator changes: "5.2 5.0 5.3 | 240 visits" ends before the bar."""
+    items = list(_ITEM.finditer(run))
+    between = [run[a.end() : b.start()] for a, b in pairwise(items)]
+    kinds = [re.sub(r"\s|and|then", "", text) for text in between]
+    usual = max(kinds, key=kinds.count, default="")
+    # what stands before the first separator may be a date that leads to the list
+    for item, text, kind in list(zip(items, between, kinds, strict=False))[1:]:
+        if kind != usual and not re.search(r"and|then", text):
+            return run[: item.end()]
+    return run
 
 
 def _run(text: str, least: int) -> Listed | None:
@@ -159,7 +205,9 @@ def _from_table(head: str, about: str) -> Listed | None:
         title = header[k] if k < len(header) else ""
         if numbers < max(2, len(values) / 3) or (k == 0 and not _named(title, wanted)):
             continue
-        likeness = len(set(re.findall(r"[a-z]+", title.lower())) & wanted)
+        words = re.findall(r"[a-z]+", title.lower())
+        shared = len(set(words) & wanted)
+        likeness = shared if shared > 0.5 * len(words) else 0
         scored.append((-likeness, k, values, title))
     if not scored:
         return None
