@@ -18,7 +18,7 @@ DATA = Path(__file__).parents[2] / "data" / "growth"
 SERIES = [0.61, 0.6, 0.62, 0.61, 0.53, 0.52, 0.54]
 REPORT = """Metric: Checkout completion (orders paid as a share of baskets opened)
 Context: Pantry, consumer, Poland
-Data: [0.61, 0.60, 0.62, 0.61, 0.53, 0.52, 0.54] (last 7 weeks)
+Data: [0.61, 0.6, 0.62, 0.61, 0.53, 0.52, 0.54] (last 7 weeks)
 Cohort size: ~12,300 baskets per week
 Recent changes: the courier choice moved behind the address page in week 5
 
@@ -41,7 +41,7 @@ account for. Please put the choice of courier back where it was, at the start of
 Urgent: high."""
 OTHER_MARKET = """Metric: Checkout completion (orders paid as a share of baskets opened)
 Context: Pantry, consumer, Spain
-Data: [0.61, 0.60, 0.62, 0.61, 0.53, 0.52, 0.54] (last 7 weeks)
+Data: [0.61, 0.6, 0.62, 0.61, 0.53, 0.52, 0.54] (last 7 weeks)
 Cohort size: ~4,150 baskets per week
 Recent changes: free delivery ended for small baskets in week 5
 
@@ -54,20 +54,20 @@ Urgency: Medium, as margin per order rose by 1.85 euros meanwhile."""
 FOLLOW_UP = REPORT.replace("0.54] (last 7", "0.54, 0.55] (last 8").replace(
     "not come", "hardly come"
 )
-FAMILY = (
-    REPORT.replace("0.61, 0.60, 0.62, 0.61, 0.53, 0.52, 0.54", "0.44, 0.46, 0.45, 0.4, 0.41, 0.4")
-    .replace("0.61 on average before, 0.53", "0.45 on average before, 0.40")
-    .replace("12,300", "8,700")
-    .replace("984", "415")
-    .replace("17.4%", "14.8%")
-    .replace("312", "97")
-)
-FEW_OTHER = REPORT.replace("12,300", "8,700").replace("984", "696").replace("312", "97")
-FEW_OTHER = FEW_OTHER.replace("17.4%", "14.8%")
-REWORDED_OTHER = REWORDED.replace("12.3k", "4.15k").replace("984", "332").replace("312", "97")
-REWORDED_OTHER = "\n".join(REPORT.splitlines()[:2]) + REWORDED_OTHER.replace(
-    "0.174", "0.148"
-).replace("9.2", "8.6").replace("48", "19")
+OTHERS = {"12,300": "8,700", "12.3k": "8.7k", "984": "696", "312": "97", "17.4": "14.8", "48": "19"}
+OTHERS |= {"0.174": "0.148", "9.2": "8.6"}
+OTHER_SERIES = [0.44, 0.46, 0.45, 0.4, 0.41, 0.4]
+
+
+def with_other_numbers(text: str) -> str:
+    for number, other in OTHERS.items():
+        text = text.replace(number, other)
+    return text
+
+
+FEW_OTHER = with_other_numbers(REPORT)
+FAMILY = FEW_OTHER.replace(str(SERIES)[1:-1], str(OTHER_SERIES)[1:-1]).replace("0.6", "0.4")
+REWORDED_OTHER = "\n".join(REPORT.splitlines()[:2]) + with_other_numbers(REWORDED)
 UNLIKE = """Stand-up notes, warehouse robots. Picks per hour 88, 91, 90, 97, 103, 104 since the new
 grippers came in. Broken jars went from 14 to 9 in 1,000. I would order six more for the northern
 hall in July and decide on the rest when the lease of the old ones ends."""
@@ -131,7 +131,7 @@ def test_a_report_told_again_is_found(later: str, series: Sequence[float] | None
     ("later", "series"),
     [
         (FOLLOW_UP, [*SERIES, 0.55]),
-        (FAMILY, [0.44, 0.46, 0.45, 0.4, 0.41, 0.4]),
+        (FAMILY, OTHER_SERIES),
         (FAMILY, None),
         (FEW_OTHER, None),
         (OTHER_MARKET, SERIES),
