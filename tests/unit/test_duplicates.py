@@ -200,6 +200,8 @@ def test_dates_years_and_weeks_are_no_evidence() -> None:
     one, two = when + "robots pick quickly.", when + "shoppers leave baskets unpaid."
     series = [[61, 60, 62, 53]] * 2
     assert found(one, two, series=series) == []
+    numbers = " 231 marketing mails, 412 decline, 77."
+    assert found(one + numbers, two + numbers, series=series) == [(1, 0)]
     assert found(one + " 231 of 412, 77.", two + " 77 of 412, 231.", series=series) == [(1, 0)]
 
 

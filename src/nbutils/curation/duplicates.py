@@ -8,7 +8,7 @@ import re
 import unicodedata
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
@@ -35,55 +35,18 @@ CACHED = 4096
 
 _THOUSANDS = re.compile(r",(?<=\d,)(?=\d{3})")
 _WORD = re.compile(r"(?:(?<![^\s(\[])-)?\d+(?:[.,]\d+)*|[^\W\d_]+")
-_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*"
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+)
 _DATE = re.compile(
-    rf"\d{{4}}-\d\d-\d\d|\d+(?:st|nd|rd|th)?(?:\s?(?:-|–|to|and)\s?\d+)?\s(?:of\s)?{_MONTH}\b|"
-    rf"\b{_MONTH}\s\d+|(?<![\d,.])(?:19|20)\d\d(?![\d,.%])|"
-    r"\b(?:weeks?|wks?|months?|q)\s?\d+(?:\s?(?:-|–|to|and)\s?\d+)?",
+    r"\b\d{4}-\d\d-\d\d\b|(?<![\d,.])(?:19|20)\d\d(?![\d,.%])|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?:\s?(?:-|–|to|and)\s?\d{{1,2}})?\s(?:of\s)?{_MONTH}|"
+    rf"\b{_MONTH}\.?\s\d{{1,2}}\b|"
+    r"\b(?:weeks?|wks?|months?|q)\s?\d{1,3}\b(?:\s?(?:-|–|to|and)\s?\d{1,3}\b)?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kK]\b)?")
-_KEEP = re.compile(
-    r"(?<!the )(?<!a )(?<!since )(?<!after )\b(?:keep(?:s|ing)?|extend\w*|roll\w* out|"
-    r"ship(?:s|ping)?|"
-    r"restor\w+|reinstat\w+|retain\w*|continu\w+|launch(?:es|ing)?|expand\w*|resum\w+|leav(?:e|es|ing)|"
-    r"(?:bring|put|switch|turn)\w* back|(?:switch|turn)\w* on|stays?|staying|remains?|"
-    r"(?:(?:revert|return)\w*|(?:go(?:es)?|going) back) to)\b"
-)
-_STOP = re.compile(
-    r"(?<!the )(?<!a )\b(?:revert\w*|stop(?:s|ping|ped)?|remov\w+|paus\w+|roll\w* back|halt\w*|"
-    r"drop(?:s|ping|ped)?|cancel\w*|withdraw\w*|disabl\w+|suspend\w*|scrap\w*|abandon\w*|"
-    r"discontinu\w+|freez\w+|kill\w*|end (?=the|this)|undo\w*|"
-    r"(?:switch|turn|take|taking)\w* (?:off|down))\b"
-)
-_APART = re.compile(
-    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s(back|out|off|on|down)\b"
-)
-_STAYS = re.compile(r"stay|remain")
-_NOT = re.compile(
-    r"\b(?:not|n't|never|no need to|without|instead of|rather than)\b[\w\s]{0,12}$|n't\s$"
-)
-_OLD = re.compile(r"\b(?:old|previous|former|original|earlier)\b")
-_PARTLY = re.compile(
-    r"\b(?:half|random\w*|tenth|quarter|one in|share of|sample of|out of|as a test)\b|\d\s?%|\d/\d"
-)
-_IF = re.compile(r"\b(?:if|in case|once|when|provided|whenever|as soon as)\b", re.IGNORECASE)
-_UNLESS = re.compile(r"\b(?:unless|until|otherwise|or else)\b", re.IGNORECASE)
-_LINK = re.compile(
-    r"\b(?:for|from|in|on|at|by|with|until|while|before|after|as|because|so|since|to|is|are|be|"
-    r"should|must|can|will|which|that|who|we|i)\b"
-)
-_IDLE = frozenset(
-    "the this that these those all any our your their its every each new now old previous former "
-    "original earlier running live place test tests experiment week weeks month months day days "
-    "user users customer customers group arm team change changes everyone everybody rest number "
-    "rate report data them they nothing one two three ten both more most other own alone out again "
-    "where better below within meanwhile".split()
-)
-_FORM = (
-    "metric context data cohort size recent changes analysis recommended action urgency "
-    "high medium week month last"
-)
 
 
 def near_duplicates(
@@ -106,7 +69,9 @@ def near_duplicates(
       has fewer (3 or more; none that follows from the series, no dates), or at least 0.2 of the
       content words without the numbers being others.
 
-    Groups are chained: what repeats a repetition points to the first report of the group.
+    Groups are chained: what repeats a repetition points to the first report of the group. To keep
+    the time near linear a report is compared with its 8 likeliest candidates and with the 50
+    latest other cases that have its series.
 
     Parameters
     ----------
@@ -136,28 +101,15 @@ def near_duplicates(
     [(1, 0, 'same text as report 0')]
     """
     _check(texts, series, names)
-    reports = _Reports(texts, series or [None] * len(texts))
-    copies, distinct, signatures = _read(texts)
-    candidates = _candidates(distinct, signatures)
-    found: dict[int, tuple[int, int, str]] = {}
-    told: defaultdict[Key, deque[int]] = defaultdict(lambda: deque(maxlen=ORIGINALS))
-
-    def origin(i: int) -> int:
-        return found[i][0] if i in found else i
-
-    for i in sorted({*copies, *distinct}):
-        if i in copies:
-            found[i] = origin(copies[i]), copies[i], "same text as"
-            continue
-        key = reports.keys[i]
-        others = [k for j in candidates.get(i, ()) for k in dict.fromkeys((origin(j), j))]
-        matches = [*_first(reports.alike, i, others)]
-        matches += _first(reports.same_case, i, told[key]) if key else []
-        if matches:
-            found[i] = min((origin(j), j, evidence) for j, evidence in matches)
-        if key and (i not in found or reports.keys[found[i][0]] != key):
-            told[key].append(i)
-    return [(i, first, _sentence(names, *found[i])) for i, (first, _, _) in sorted(found.items())]
+    texts = list(texts)
+    reports = _Reports(texts, [None] * len(texts) if series is None else list(series))
+    found = _groups(reports, *_read(texts))
+    calls = [f"report {i}" for i in range(len(texts))] if names is None else list(names)
+    rows = []
+    for i, (first, match, evidence) in sorted(found.items()):
+        chain = f", which repeats {calls[first]}" if match != first else ""
+        rows.append((i, first, f"{evidence} {calls[match]}{chain}"))
+    return rows
 
 
 def _check(
@@ -177,12 +129,30 @@ def _check(
             )
 
 
-def _sentence(names: Sequence[str] | None, first: int, match: int, evidence: str) -> str:
-    def name(i: int) -> str:
-        return f"report {i}" if names is None else str(names[i])
+def _groups(
+    reports: _Reports, copies: Mapping[int, int], distinct: Sequence[int], signatures: np.ndarray
+) -> dict[int, tuple[int, int, str]]:
+    """Repetition to its original, the report it was compared with, and the evidence."""
+    candidates = _candidates(distinct, signatures)
+    found: dict[int, tuple[int, int, str]] = {}
+    told: defaultdict[Key, deque[int]] = defaultdict(lambda: deque(maxlen=ORIGINALS))
 
-    chain = f", which repeats {name(first)}" if match != first else ""
-    return f"{evidence} {name(match)}{chain}"
+    def origin(i: int) -> int:
+        return found[i][0] if i in found else i
+
+    for i in sorted({*copies, *distinct}):
+        if i in copies:
+            found[i] = origin(copies[i]), copies[i], "same text as"
+            continue
+        key = reports.keys[i]
+        others = [k for j in candidates.get(i, ()) for k in dict.fromkeys((origin(j), j))]
+        matches = [*_first(reports.alike, i, others)]
+        matches += _first(reports.same_case, i, told[key]) if key else []
+        if matches:
+            found[i] = min((origin(j), j, evidence) for j, evidence in matches)
+        if key and (i not in found or reports.keys[found[i][0]] != key):
+            told[key].append(i)
+    return found
 
 
 def _first(
@@ -204,9 +174,7 @@ class _Reports:
         self._triples = remember(lambda i: _triples(_words(texts[i])))
         self._numbers = remember(lambda i: _numbers(texts[i], digits=1))
         follows = remember(_follows)
-        self._others = remember(
-            lambda i: _numbers(texts[i], digits=2) - follows(tuple(series[i] or ()))
-        )
+        self._others = remember(lambda i: _numbers(texts[i], digits=2) - follows(_plain(series[i])))
         self._content = remember(lambda i: _content(texts[i]) - _FORM_WORDS)
 
     def alike(self, a: int, b: int) -> str:
@@ -317,7 +285,7 @@ def series_key(values: Series | None) -> Key:
     >>> series_key([5, 5, 5, 5])
     ()
     """
-    known = [float(v) if v is not None and math.isfinite(v) else None for v in values or ()]
+    known = _plain(values)
     given = [v for v in known if v is not None]
     if len(given) < MIN_VALUES or min(given) == max(given):
         return ()
@@ -326,6 +294,12 @@ def series_key(values: Series | None) -> Key:
     scale = 100.0 ** math.floor(math.log10(top) / 2)
     # the nudge rounds 0.10005 and 10.005 to the same side, whatever their last bit
     return tuple("-" if v is None else f"{v / scale * (1 + 1e-9) + 0.0:.3e}" for v in known)
+
+
+def _plain(values: Iterable[float | None] | None) -> tuple[float | None, ...]:
+    """Values as floats, None for what is missing or infinite."""
+    given = () if values is None else values
+    return tuple(float(v) if v is not None and math.isfinite(v) else None for v in given)
 
 
 def _numbers(text: str, digits: int) -> frozenset[str]:
@@ -342,12 +316,12 @@ def _spelt(value: float, percent: bool = False) -> str:
     return f"{value if percent or value >= 1 else value * 100:.4g}"
 
 
-def _follows(values: Series) -> frozenset[str]:
+def _follows(values: tuple[float | None, ...]) -> frozenset[str]:
     """Numbers that anybody would read off the series, so that they say nothing of the case.
 
     Values, steps, means before and after each break, and changes, in points and in percent.
     """
-    known = [float(v) for v in values if v is not None and math.isfinite(v)]
+    known = [v for v in values if v is not None]
     before = [s / n for n, s in enumerate(accumulate(known), 1)]
     after = [s / n for n, s in enumerate(accumulate(reversed(known)), 1)][::-1]
     ends = [*pairwise(known), *zip(before, after[1:], strict=False)]
@@ -363,6 +337,51 @@ def _content(text: str) -> frozenset[str]:
     """Words of 4 letters or more cut to 5: truncation as a stemmer (McNamee and Mayfield 2004)."""
     undated = _DATE.sub(" ", text).casefold()
     return frozenset(w[:5] for w in re.findall(r"[^\W\d_]{4,}", undated))
+
+
+_FORM_WORDS = _content(
+    "metric context data cohort size recent changes analysis recommended action urgency "
+    "high medium week month last"
+)
+
+_KEEP = re.compile(
+    r"(?<!the )(?<!a )(?<!since )(?<!after )\b(?:keep(?:s|ing)?|extend\w*|roll\w* out|"
+    r"ship(?:s|ping)?|restor\w+|reinstat\w+|retain\w*|continu\w+|launch(?:es|ing)?|expand\w*|"
+    r"resum\w+|leav(?:e|es|ing)|"
+    r"(?:bring|put|switch|turn)\w* back|(?:switch|turn)\w* on|stays?|staying|remains?|"
+    r"(?:(?:revert|return)\w*|(?:go(?:es)?|going) back) to)\b"
+)
+_STOP = re.compile(
+    r"(?<!the )(?<!a )\b(?:revert\w*|stop(?:s|ping|ped)?|remov\w+|paus\w+|roll\w* back|halt\w*|"
+    r"drop(?:s|ping|ped)?|cancel\w*|withdraw\w*|disabl\w+|suspend\w*|scrap\w*|abandon\w*|"
+    r"discontinu\w+|freez\w+|kill\w*|end (?=the|this)|undo\w*|"
+    r"(?:switch|turn|take|taking)\w* (?:off|down))\b"
+)
+_APART = re.compile(
+    r"\b((?:roll|bring|put|switch|turn|tak)\w*)((?:\s[\w'-]+){1,5}?)\s(back|out|off|on|down)\b"
+)
+_PASSIVE = re.compile(r"\b(?:is|are|be|been|being|gets?)\s+(?:not\s+)?$")
+_STAYS = re.compile(r"stay|remain")
+_NOT = re.compile(
+    r"\b(?:not|n't|never|no need to|without|instead of|rather than)\b[\w\s]{0,12}$|n't\s$"
+)
+_OLD = re.compile(r"\b(?:old|previous|former|original|earlier)\b")
+_PARTLY = re.compile(
+    r"\b(?:half|random\w*|tenth|quarter|one in|share of|sample of|out of|as a test)\b|\d\s?%|\d/\d"
+)
+_IF = re.compile(r"\b(?:if|in case|once|when|provided|whenever|as soon as)\b", re.IGNORECASE)
+_UNLESS = re.compile(r"\b(?:unless|until|otherwise|or else)\b", re.IGNORECASE)
+_LINK = re.compile(
+    r"\b(?:for|from|in|on|at|by|with|until|while|before|after|as|because|so|since|to|is|are|be|"
+    r"should|must|can|will|which|that|who|we|i)\b"
+)
+_IDLE = frozenset(
+    "the this that these those all any our your their its every each new now old previous former "
+    "original earlier running live place test tests experiment week weeks month months day days "
+    "user users customer customers group arm team change changes everyone everybody rest number "
+    "rate report data them they nothing one two three ten both more most other own alone out again "
+    "where better below within meanwhile".split()
+)
 
 
 def conflicts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -424,7 +443,8 @@ class _Conclusion:
             row[k].strip() if isinstance(row[k], str) else ""
             for k in ("metric", "context", "urgency", "action")
         )
-        values = tuple(row["series"]) if isinstance(row["series"], list | tuple) else ()
+        listed = isinstance(row["series"], list | tuple | np.ndarray)
+        values = _plain(row["series"] if listed else None)
         case = " ".join([*_words(metric), "|", *_words(context)]) if metric else ""
         name = frozenset(map(_root, _words(metric.partition("(")[0])))
         return cls(row["id"], values, name, case, urgency.capitalize(), action)
@@ -453,8 +473,7 @@ def _one_case(reports: Sequence[_Conclusion]) -> list[tuple[int, int]]:
     for j, report in enumerate(reports):
         if not (key := series_key(report.values)):
             continue
-        one_name = (i for i in same[key] if _one_metric(reports[i], report))
-        earlier = set(one_name)
+        earlier = {i for i in same[key] if _one_metric(reports[i], report)}
         same[key].append(j)
         places = _windows(report) if report.case else ()
         met = {i for place in places for i in windows[place]} - earlier
@@ -527,11 +546,7 @@ def _stance(clause: str) -> tuple[int, list[str]]:
     # "revert to" is found as both: the longer reading holds
     verb, side = min(verbs, key=lambda v: (v[0].start(), -v[0].end()))
     before, after = plain[: verb.start()], plain[verb.end() :]
-    named = after
-    if re.search(r"\b(?:is|are|be|been|being|gets?)\s+(?:not\s+)?$", before) or _STAYS.match(
-        verb[0]
-    ):
-        named = before
+    named = before if _PASSIVE.search(before) or _STAYS.match(verb[0]) else after
     if _NOT.search(before):
         side = -side
     if _OLD.search(named):
@@ -547,6 +562,3 @@ def _root(word: str) -> str:
 def _quote(text: str, size: int = 80) -> str:
     short = " ".join(text.split())
     return f"'{short[:size]}…'" if len(short) > size else f"'{short}'"
-
-
-_FORM_WORDS = _content(_FORM)

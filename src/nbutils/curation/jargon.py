@@ -36,7 +36,9 @@ _FUNCTION = frozenset(
 )
 # a product's own plan is no coined term: "the Lite plan"
 _PLAN = re.compile(
-    r"\b([A-Z][a-z]+) (?:plans?|edition|subscri\w+|package|version|release|app|accounts? pay)\b"
+    r"\b([A-Z][a-z]+) (?:partners?|marketplace|platform|portal|site|agency|store|shop|bank|group|"
+    r"hotel|clinic|airport|station|supplier|plans?|"
+    r"edition|subscri\w+|package|version|release|app|accounts? pay)\b"
 )
 # a step, tier or level of something that is named by a letter or number only
 _GRADED = re.compile(
@@ -64,6 +66,7 @@ COMMON = frozenset(
 )
 NAMES = frozenset(
     """
+    north south east west central northern southern eastern western
     january february march april may june july august september october november december jan feb
     mar apr jun jul aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday
     sunday mon tue tues wed thu thur thurs fri sat sun easter christmas diwali ramadan

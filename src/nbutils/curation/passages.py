@@ -39,7 +39,7 @@ _INLINE_ACTION = re.compile(
     r"say)|could (?!be\b|also\b)\w+|please|let's|we should|my (?:suggestion|proposal))\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_TABLE_ROW = re.compile(r"^[ \t]*\|.*$|^[^\t\n]*\t[^\n]*$", re.MULTILINE)
+_TABLE_ROW = re.compile(r"^[ \t]*\|.*$|^[^\t\n]*\t[^\n]*$|^[^|\n]*\|[^|\n]*\|[^\n]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ _BROKEN = re.compile(
 _THAT_IS = re.compile(
     r"\b(?:that|this|which) (?:is|means|makes|was)(?: (?!not)\w+){0,4} ?$", re.IGNORECASE
 )
+_MORE = re.compile(r"\b(?:more|higher|above|longer|up|rise|rose|gain|increase|better)\b")
+_LESS = re.compile(r"\b(?:less|lower|below|shorter|down|fall|fell|drop|decline|loss|fewer)\b")
 _PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 # no sentence ends with these, nor in the middle of a number
 _STOPS = re.compile(
@@ -282,7 +284,7 @@ def _cut_off(text: str, parts: Structured) -> str:
     if _ENDED.search(end) or parts.urgency:
         return ""
     last = end.splitlines()[-1]
-    if re.match(r"\s*(?:[-*\u2022]|\d[.)])? ?(?:urgency|action)", last, re.IGNORECASE):
+    if re.match(r"\s*(?:[-*\u2022]|\d[.)])? ?urgency", last, re.IGNORECASE):
         return ""
     # a chat post or a bullet may do without a full stop, a sentence that stops at "the" may not
     loose = re.search(
@@ -334,7 +336,7 @@ def _action(parts: Structured, found: dict[str, str], doubts: list[str]) -> None
         return
     dated, sized = bool(_DATED.search(action)), bool(_amounts(action))
     watch, commits = _WATCH.search(action), _COMMITS.search(action)
-    if (dated or sized) and not (watch and not commits):
+    if (dated or sized) and (commits or not watch or _beside_watching(action)):
         return
     if watch:
         found["no_action"] = f"'{watch[0]}' is no action: {_quote(action)}"
@@ -343,6 +345,14 @@ def _action(parts: Structured, found: dict[str, str], doubts: list[str]) -> None
         found.setdefault(reason, f"no date, size or test in the action: {_quote(action)}")
     if commits and "no_action" in found:
         doubts.append(f"'{commits[0]}' in the action: {_quote(action)}")
+
+
+def _beside_watching(action: str) -> bool:
+    """Whether some sentence of an action has a date or a size and does not just watch."""
+    return any(
+        (_DATED.search(part) or _amounts(part)) and not _WATCH.search(part)
+        for part in re.split(r"(?<=[.!?;])\s+|\n+", action)
+    )
 
 
 def _amounts(action: str) -> list[str]:
@@ -372,7 +382,8 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
             wrong.append(other)
         elif claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
-            bound = bound and not _nearly(claim)
+            spelled = claim.kind == "point change" and not _PLAIN.search(claim.text)
+            bound = bound and not spelled and not _nearly(claim)
             (wrong if bound else unsure).append(f"'{claim.text}': {claim.derivation}")
     told = claims.misread(parts.case_text, output)
     return wrong + [f"'{_short(t.text)}': {t.derivation}" for t in told], unsure
@@ -418,6 +429,13 @@ def _operands_named(claim: claims.Claim, output: str) -> bool:
     printed |= {n / 100 for n in printed}
     derived = claim.derivation.split("expected: ")[-1].split(" = ")[0].split(" is ")[0]
     operands = {float(n.replace(",", "")) for n in _PLAIN.findall(derived)}
+    said = _PLAIN.search(claim.text)
+    around = output[max(0, claim.start - 40) : claim.end + 20].lower()
+    if said and len(operands) == 2 and _MORE.search(around) and not _LESS.search(around):
+        # "69% more" counts from the smaller one, whichever is told first
+        small, large = sorted(operands)
+        if small and abs((large - small) / small * 100 - float(said[0].replace(",", ""))) <= 0.6:
+            return False
     return len(operands) > 1 and all(any(abs(o - p) < 1e-9 for p in printed) for o in operands)
 
 
