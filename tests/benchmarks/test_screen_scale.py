@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-WRITE = '''
+WRITE = """
 import random, resource, sys, json, time
 import pandas as pd
 
@@ -29,7 +29,8 @@ def write(rng):
     first, last = round(values[0], 1), round(values[-1], 1)
     change, cohort = round(last - first, 1), rng.randint(20, 900) * 10
     what = rng.choice(WHAT)
-    action = f"{rng.choice(OWNER)} takes the {what} back for a random half for {rng.randint(2, 6)} weeks."
+    weeks = rng.randint(2, 6)
+    action = f"{rng.choice(OWNER)} takes the {what} back for a random half, {weeks} weeks."
     if rng.random() < 0.1:
         action = "Let's keep an eye on it."
     listed = ", ".join(f"{v:.1f}%" for v in values)
@@ -57,7 +58,7 @@ if __name__ == "__main__":
     others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(json.dumps({"seconds": seconds, "own_mb": own / 1024, "largest_child_mb": others / 1024,
                       "kept": int(found["keep"].sum()), "words": len(texts[0].split())}))
-'''
+"""
 
 
 @pytest.mark.parametrize("count", [1_000, 10_000, 100_000])

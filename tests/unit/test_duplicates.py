@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nbutils.curation.duplicates import conflicts, near_duplicates, series_key, stances
+from nbutils.curation.conflicts import conflicts, stances
+from nbutils.curation.duplicates import near_duplicates, series_key
 from nbutils.examples import DataFileError, jaccard
 
 DATA = Path(__file__).parents[2] / "data" / "growth"

@@ -91,7 +91,7 @@ def test_a_careful_report_is_kept(text: str) -> None:
         (
             "Bookings fell by 12% and cancellations rose by 7 points, some 530 a week, because the "
             "calendar is hard to use on a phone; 40% of guests say so and 3 of 10 call the desk. "
-            "Put the old one back for half of the visits from 3 May. Urgency: high, it costs money.",
+            "Put the old one back for half of the visits from 3 May. Urgency: high, it is costly.",
             ["ungrounded"],
         ),
     ],

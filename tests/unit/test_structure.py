@@ -39,7 +39,7 @@ It is up 0.6 points since the new layout in April.
 I suggest we keep the layout and test the subject line on a random half in July.
 
 Low urgency: nothing is lost by waiting."""
-CHAT = """weekly logo churn, starter plan, last 6 weeks: 1.1, 1.2, 1.1, 1.6, 1.7, 1.6 %. ~900 accounts
+CHAT = """weekly logo churn, Lite plan, last 6 weeks: 1.1, 1.2, 1.1, 1.6, 1.7, 1.6 %. ~900 accounts
 
 so it's up by half a point since wk 4, that's when the trial got shorter
 

@@ -28,9 +28,13 @@ _DOWN = (
     r"slipp\w+|slip|shr[aiu]nk\w*|sank|sunk|plung\w+|tumbl\w+|los[st]|loses?|losing|loss|below|"
     r"minus|fewer|less|narrow\w*|shorter|shorten\w*|reduc\w+|dip\w*|cut|under|beneath|downward"
 )
-_DIRECTION = re.compile(rf"(?<![-\w])(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b", re.IGNORECASE)
+# "gave up", "signed up": no direction
+_NO_UP = "".join(
+    rf"(?<!{verb} )" for verb in ("gave", "give", "gives", "signed", "sign", "set", "made", "ended")
+)
+_DIRECTION = re.compile(rf"(?<![-\w]){_NO_UP}(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b", re.IGNORECASE)
 _STRONG = re.compile(
-    r"(?<![-\w])(?:(?P<up>rose|risen|rises|rising|increased?|increases|climb(?:ed|s)?|grew|grown|grows|"
+    rf"(?<![-\w]){_NO_UP}(?:(?P<up>rose|risen|rises|rising|increased?|increases|climb(?:ed|s)?|grew|grown|grows|"
     r"jump(?:ed|s)?|surged|up|higher|rise)|"
     r"(?P<down>fell|fallen|falls|falling|fall|declin(?:ed|es|e)|decreas(?:ed|es|e)|drop(?:ped|s)?|"
     r"down|lower|slid|slipped|shrank|sank|plunged|tumbled|dipped))\b",

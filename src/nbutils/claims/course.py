@@ -71,6 +71,7 @@ _HELD = re.compile(
     r"\b(?:stayed|remained|held|kept|sat) (?:at|on|near|around) (?:that|this|the new|the same|"
     r"its new) level\b"
     r"|\b(?:has|have|had) (?:stayed|remained|held) there\b"
+    r"|\b(?:gain|lift|effect|improvement|increase|level|jump) (?:has|had) held\b"
 )
 _RECORD = re.compile(
     r"\b(?:is|was|marks?|marked) (?:also |now |still )?(?:the |its |our )"
@@ -98,6 +99,16 @@ _AFTER_BEFORE = re.compile(
     r"\b(?:after|since)\b[^.;]{0,60}?\b(?:(?P<up>beat|above|higher than|better than|exceeds?|"
     r"exceeded|more than)|(?P<down>below|lower than|worse than|under|"
     r"less than))\b[^.;]{0,30}?\bbefore\b"
+)
+_STILL = re.compile(
+    r"\b(?:the|our) (?:share|rate|series|metric|figure|number|score|level|value|line) "
+    r"(?:(?:has|have|is|was) )?(?:stayed put|not moved|flat|unchanged|stayed (?:flat|level|"
+    r"the same))\b"
+)
+_BEFORE_SINCE = re.compile(
+    r"\b(?P<first>before|since|after)\b[^;]{0,60}?(?P<a>\d[\d,]*(?:\.\d+)?)\s?%?(?! (?:weeks|"
+    r"months|days))"
+    r"[^;]{0,60}?\b(?:since|after|before)\b[^;]{0,40}?(?P<b>\d[\d,]*(?:\.\d+)?)"
 )
 _PEAKED = re.compile(
     r"\b(?:(?:peaked|(?:its|their|the|a) (?:peak|high|top|maximum|highest point))|"
@@ -500,7 +511,43 @@ def _now(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             yield Told(match[0], f"that is the first value; the last is {show(known[-1])}")
 
 
+def _still(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A metric that is called flat as a whole though it moved all along in one direction."""
+    steps = _steps(main, 1, source.n)
+    match = _STILL.search(sentence.low)
+    parts = [m for m in sentence.marks if m[3] - m[2] < source.n]
+    if match is None or len(steps) < 4 or parts:
+        return
+    clause, _ = _clause(sentence, match.start(), match.end())
+    if _HEDGED.search(clause) or _other_subject(sentence, source, clause):
+        return
+    first, last = steps[0][1], steps[-1][2]
+    one_way = sum((b - a) * (last - first) > 0 for _, a, b in steps) >= 0.8 * len(steps)
+    if first and one_way and abs(last - first) > 0.12 * abs(first):
+        yield Told(match[0], f"it moved from {show(first)} to {show(last)}")
+
+
+def _swapped(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """The mean before a change told as that after it, and the other way round."""
+    if not re.search(r"\b(?:mean|average[ds]?)\b", sentence.low):
+        return
+    for match in _BEFORE_SINCE.finditer(sentence.low):
+        told = [float(match[g].replace(",", "")) for g in ("a", "b")]
+        by = 0.01 if main.unit == "rate" and max(told) > 2 else 1.0
+        before, after = (x * by for x in (told if match["first"] == "before" else told[::-1]))
+        for k in source.splits:
+            old, new = main.mean(0, k), main.mean(k, source.n)
+            if old is None or new is None or abs(old - new) < 3 * _unit(main):
+                continue
+            near = 0.6 * _unit(main)
+            if abs(before - new) <= near and abs(after - old) <= near:
+                text = f"the mean before is {show(old)}, after it {show(new)}"
+                yield Told(match[0], text)
+
+
 _RULES = (
+    _still,
+    _swapped,
     _passed,
     _back,
     _within,

@@ -102,7 +102,7 @@ def carry(output: str, left: Span, right: Span) -> None:
         right.unit = left.unit
     if left.unit or right.unit not in ("pp", "points", "%") or left.currency:
         return
-    if right.unit == "%" and " or" in gap:
+    if right.unit == "%" and (" or" in gap or (left.sign and not right.sign)):
         return
     if len(gap) < 24 and _CARRY.match(gap) and left.decimals == right.decimals:
         left.unit = right.unit

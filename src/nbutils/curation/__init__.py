@@ -1,7 +1,8 @@
 """Which reports are worth training on, why the others are not, and which belong together."""
 
 from .balance import balance, describe, wanted
-from .duplicates import conflicts, near_duplicates
+from .conflicts import conflicts
+from .duplicates import near_duplicates
 from .export import chat_rows, dataset_card, instruction_rows, write_dataset
 from .measuring import confusion, read_labels, score, score_fields
 from .pairs import check_forms, curate, from_rules, funnel

@@ -10,7 +10,10 @@ _ACRONYM = re.compile(
     r"\b[A-Z]-(?=[a-z]{4})|\b[A-Z]\d\b"
 )
 # a capital in mid-sentence: behind a lower-case word, a number or a comma
-_NAME = re.compile(r"(?<=[a-z0-9,;%)] )[A-Z][a-z]{2,}(?:'s)?\b(?: (?:[A-Z0-9]|\d{1,2})\b)?")
+_NAME = re.compile(
+    r"(?<=[a-z0-9,;%)] )[A-Z][a-z]{2,}(?:'s)?\b(?: (?:[A-Z0-9]|"
+    r"\d{1,2})\b(?![.,]\d|%))?"
+)
 _PERSON = re.compile(
     r"(?: (?:says?|said|asked?|told|tells|checked|thinks|wrote|owns|will|and I|has asked|"
     r"reports?|joined|"
@@ -20,7 +23,9 @@ _PERSON = re.compile(
 _PLACED = re.compile(
     r"\b(?:competitors?|suppliers?|vendors?|agency|agencies|providers?|partners?|tools?|banks?|"
     r"carriers?|town|city|village|stores?|shops?|clients?|brand|chain|courier|platform|in|In|near|"
-    r"across|outside|region|colleague|manager|Dr|Mr|Mrs|Ms)\.? ([A-Z][a-z]{2,})(?! \d)"
+    r"across|outside|region|colleague|manager|Dr|Mr|Mrs|Ms|in [A-Z][a-z]+ and|In [A-Z][a-z]+ and|"
+    r"(?:swapped|switched|replaced|migrated|moved|changed) (?:to|from|for|by|with))\.? "
+    r"([A-Z][a-z]{2,})(?! \d)"
 )
 _NEXT = re.compile(r" ([a-z][a-z-]+)\b")
 _FUNCTION = frozenset(

@@ -106,6 +106,12 @@ _BROKEN = re.compile(
 _THAT_IS = re.compile(
     r"\b(?:that|this|which) (?:is|means|makes|was)(?: (?!not)\w+){0,4} ?$", re.IGNORECASE
 )
+_ON_BASE = re.compile(
+    r"\bon (?:about |roughly |some |the )?~?(\d[\d,]*(?:\.\d+)?)(k)? [a-z][a-z -]{2,30}?,? "
+    r"(?:that|this|it|which) (?:is|makes|means|gives|comes to|would be|"
+    r"amounts to)(?: [a-z]+){0,3} ?~?$",
+    re.IGNORECASE,
+)
 _MORE = re.compile(r"\b(?:more|higher|above|longer|up|rise|rose|gain|increase|better)\b")
 _LESS = re.compile(r"\b(?:less|lower|below|shorter|down|fall|fell|drop|decline|loss|fewer)\b")
 _PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
@@ -378,7 +384,8 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
     wrong, unsure = list[str](), list[str]()
     found = claims.verify(parts.case_text, output).claims
     for claim in found:
-        if other := _of_the_levels_told(claim, found, output):
+        other = _of_the_levels_told(claim, found, output) or _of_the_base(claim, found, output)
+        if other:
             wrong.append(other)
         elif claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
@@ -420,11 +427,40 @@ def _of_the_levels_told(claim: claims.Claim, found: Sequence[claims.Claim], outp
     return f"'{claim.text}': {values[0]:g} and {values[-1]:g} differ by {changes[-1]:.1f}%"
 
 
+def _of_the_base(claim: claims.Claim, found: Sequence[claims.Claim], output: str) -> str:
+    """Why "on 5,500 goals that makes 1,100" fits none of the changes told before it."""
+    base = _ON_BASE.search(output[max(0, claim.start - 90) : claim.start])
+    said = _PLAIN.search(claim.text)
+    if claim.verdict != "unsupported" or claim.kind != "count" or not base or not said:
+        return ""
+    size = float(base[1].replace(",", "")) * (1e3 if base[2] else 1)
+    told = [
+        c for c in found if c.verdict == "supported" and claim.start - 260 < c.start < claim.start
+    ]
+    moves = [c for c in told if c.kind == "point change" and ("point" in c.text or "pt" in c.text)]
+    sizes = [_first_number(c.text) for c in moves]
+    if not sizes or any(x is None for x in sizes):
+        return ""
+    wanted = [size * x / 100 for x in sizes if x]
+    number = float(said[0].replace(",", ""))
+    if any(abs(number - w) <= 0.15 * w for w in wanted):
+        return ""
+    return f"'{claim.text}': {moves[-1].text} of {size:,.0f} are {wanted[-1]:,.0f}"
+
+
+def _first_number(text: str) -> float | None:
+    """The first number of a claim, spelled or in digits."""
+    match = _PLAIN.search(text)
+    word = masks.whole_number(re.split(r"[\s-]", text.lower())[0]) if not match else 0
+    return float(match[0].replace(",", "")) if match else float(word) or None
+
+
 def _operands_named(claim: claims.Claim, output: str) -> bool:
     """Whether both values of a relative change or ratio are printed beside it."""
     if claim.kind not in ("relative change", "ratio"):
         return False
-    near = output[max(0, claim.start - 160) : claim.end + 80]
+    begin = max(0, output.rfind(". ", 0, claim.start), output.rfind("\n", 0, claim.start))
+    near = output[max(begin, claim.start - 160) : claim.end + 80]
     printed = {float(n.replace(",", "")) for n in _PLAIN.findall(near)}
     printed |= {n / 100 for n in printed}
     derived = claim.derivation.split("expected: ")[-1].split(" = ")[0].split(" is ")[0]
