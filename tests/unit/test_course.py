@@ -79,6 +79,51 @@ def test_a_gain_that_is_said_to_have_held_must_be_there_at_the_end() -> None:
     assert misread(held, text) == []
 
 
+CHANGED = case(86, 88, 87, 80, 82, 81, changes="new price list since week 4")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It was never under 85.",
+        "At no time was the score below 84.",
+        "By now the score has fully recovered.",
+        "It is back to its old level.",
+        "It peaked in week 3 and slid from there.",
+        "The mean before the price list was 81 and the mean since it is 87.",
+        "The weeks after it beat the weeks before.",
+        "Flat, then: all six weeks lie within one point.",
+        "The gain has held since week 2.",
+    ],
+)
+def test_statements_about_a_change_are_held_against_both_sides_of_it(text: str) -> None:
+    told = case(80, 88, 84, 80, 80, 80, changes="x since week 2") if "gain" in text else CHANGED
+    assert misread(told, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It was never under 80.",
+        "It has never been above 90.",
+        "The score has not fully recovered.",
+        "It peaked in week 2 and slid from there.",
+        "The mean before the price list was 87 and the mean since it is 81.",
+        "The weeks after it lie below those before.",
+        "The second peak was in week 5.",
+        "If it is never under 85, we stop.",
+        "In Italy it is fully back, others are not.",
+    ],
+)
+def test_true_statements_about_a_change_are_left_alone(text: str) -> None:
+    assert misread(CHANGED, text) == []
+
+
+def test_a_metric_that_slid_all_along_is_not_flat() -> None:
+    assert misread(case(48, 47, 44, 41, 39, 36), "The score has stayed put for six weeks.")
+    assert misread(case(48, 47, 48, 47, 48, 47), "The score has stayed put for six weeks.") == []
+
+
 def test_months_are_read_by_their_names() -> None:
     told = case(5.2, 5.0, 5.4, 5.9, 6.1, 5.8, stretch="").replace(
         "last 6 weeks", "last 6 months, January to June"

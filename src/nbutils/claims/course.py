@@ -59,6 +59,8 @@ _ELSEWHERE = re.compile(
     r"\b(?:android|ios|desktop|mobile|holdout|control|others?|those|segment|organic|paid|free|"
     r"competitors?|them|its denominator|volume|price|accounts that|users who|customers who|where)\b"
 )
+_PLACE = re.compile(r"\b(?:[Ii]n|[Ff]or|[Aa]t|[Oo]utside) ([A-Z][a-z]{2,})")
+_MONTHS = frozenset(name[:3] for name in masks.MONTHS)
 _FLAT = re.compile(
     r"\b(?:sat|held|flat|level|steady|stable|stayed|stood|unchanged|hovered|remained)\b"
     r"(?: \w+){0,2}? (?:at|around|near|between)(?: about| around)? "
@@ -83,7 +85,7 @@ _RECORD = re.compile(
 _NEVER = re.compile(
     r"\b(?:never|at no (?:time|point)|not once|in no \w+)(?: (?!not)\w+){0,3} "
     r"(?P<side>under|below|over|above|less than|more than|lower than|higher than) "
-    r"(?P<value>\d[\d,]*(?:\.\d+)?)(?P<sign>\s?%)?(?![\d.]|\s?(?:points?|pts|pp|of))"
+    r"(?P<value>\d[\d,]*(?:\.\d+)?)(?P<sign>\s?%)?(?!\.?\d|\s?(?:points?|pts|pp|of))"
 )
 _BACK = re.compile(
     r"\b(?:(?:fully|completely|entirely|all the way) (?:back|recovered)|"
@@ -194,7 +196,12 @@ def _clause(sentence: Sentence, start: int, end: int) -> tuple[str, int]:
 
 def _other_subject(sentence: Sentence, source: Source, clause: str) -> bool:
     """Whether a clause speaks of a group, or of another series, and not of the metric itself."""
-    return bool(_ELSEWHERE.search(clause.replace("each other", ""))) and not _own(clause, source)
+    if _ELSEWHERE.search(clause.replace("each other", "")) and not _own(clause, source):
+        return True
+    at = sentence.low.find(clause)
+    named = _PLACE.findall(sentence.text[at : at + len(clause)]) if at >= 0 else []
+    known = source.text.lower()
+    return any(name.lower() not in known and name[:3].lower() not in _MONTHS for name in named)
 
 
 def _own(clause: str, source: Source) -> bool:
