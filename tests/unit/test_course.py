@@ -94,6 +94,9 @@ CHANGED = case(86, 88, 87, 80, 82, 81, changes="new price list since week 4")
         "The weeks after it beat the weeks before.",
         "Flat, then: all six weeks lie within one point.",
         "The gain has held since week 2.",
+        "It has never once slipped back.",
+        "The lowest week was week 5, the highest was week 3.",
+        "Each week came in above the one before.",
     ],
 )
 def test_statements_about_a_change_are_held_against_both_sides_of_it(text: str) -> None:
@@ -111,6 +114,8 @@ def test_statements_about_a_change_are_held_against_both_sides_of_it(text: str) 
         "The mean before the price list was 87 and the mean since it is 81.",
         "The weeks after it lie below those before.",
         "The second peak was in week 5.",
+        "The lowest week was week 4.",
+        "It has not never slipped in Rome.",
         "If it is never under 85, we stop.",
         "In Italy it is fully back, others are not.",
     ],

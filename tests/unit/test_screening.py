@@ -1,10 +1,12 @@
 """Keep or reject, and why: reports that look alike and are not."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from nbutils import curation, facts
-from nbutils.examples import DataFileError, Example, read_examples
+from nbutils.examples import DataFileError, Example, read_examples, read_jsonl
 
 HEAD = """Metric: Booking rate (share of visits that end in a booking)
 Context: Hotels, consumer, Italy
@@ -162,6 +164,21 @@ def test_the_confusion_says_what_was_said_instead() -> None:
     assert table.loc["vague", ["reports", "named", "kept"]].tolist() == [2, 0, 1]
     assert "no_action 1" in table.loc["vague", "instead"]
     assert table.loc["off_topic", "named"] == 1
+
+
+def test_reports_of_other_hands_are_mostly_judged_as_their_authors_did() -> None:
+    reports = pd.DataFrame(read_jsonl("data/screening/reports.jsonl", ["id", "text"]))
+    labels = curation.read_labels(Path("data/screening/labels.jsonl"))
+    parts = [
+        curation.screen(part, facts.read_glossary())
+        for _, part in reports.groupby("set", sort=False)
+    ]
+    found = curation.score(pd.concat(parts), labels).set_index("metric")["value"]
+    assert found["keep or reject right"] >= 0.9
+    assert found["contradicts_data rightly said"] >= 0.6
+    read = {r["id"]: curation.structure(r["text"]) for r in reports.to_dict("records")}
+    by_field = curation.score_fields(read, labels).set_index(["field", "style"])["value"]
+    assert by_field["series", "all"] >= 0.97
 
 
 # --------------------------------------------------------------------------- pairs

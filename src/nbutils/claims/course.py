@@ -38,9 +38,10 @@ _EVERY = re.compile(
     rf" with)? (?:every|each)"
     rf"(?: single| one)?(?: of (?:the |these |those |its )?(?:last |past )?(?:{_NUMBER} )?)?"
     rf"(?: other)? ?(?:weekly |monthly |quarterly )?{_PERIOD}\b"
-    rf"|\bevery {_PERIOD} (?:[^.;,]{{0,60}} )?(?:has been|was|is|came in) (?:(?P<up2>higher|"
-    rf"longer)|(?P<down2>weaker|lower|shorter))"
-    rf" than the one before"
+    rf"|\b(?:every|each) {_PERIOD} (?:[^.;,]{{0,60}} )?(?:(?:has been|was|is|came in|ended) "
+    rf"(?:(?P<up2>above|higher|longer)|(?P<down2>below|weaker|lower|shorter))(?: than)?|"
+    rf"(?P<up4>beat))"
+    rf" (?:the )?(?:one before|last|previous)"
     rf"|\b(?:(?P<up3>rise|climb|growth)|(?P<down3>fall|decline|slide)) (?:is|was|"
     rf"has been) (?:unbroken|uninterrupted)"
 )
@@ -111,6 +112,16 @@ _BEFORE_SINCE = re.compile(
     r"\b(?P<first>before|since|after)\b[^;]{0,60}?(?P<a>\d[\d,]*(?:\.\d+)?)\s?%?(?! (?:weeks|"
     r"months|days))"
     r"[^;]{0,60}?\b(?:since|after|before)\b[^;]{0,40}?(?P<b>\d[\d,]*(?:\.\d+)?)"
+)
+_NEVER_MOVED = re.compile(
+    r"\b(?:has |have )?never (?:once |yet )?(?:(?P<down>slipped|fallen|fell|dropped|dipped|"
+    r"declined|"
+    r"gone (?:down|back)|went (?:down|back)|looked back)|(?P<up>risen|rose|recovered|gone up|"
+    r"went up))\b"
+)
+_RECORD_WAS = re.compile(
+    rf"\bthe (?P<end>lowest|highest|best|worst) (?:single )?(?:{_PERIOD}|value|point|reading) "
+    r"(?:is|was|came in|fell in|being)(?: in)? (?:the )?"
 )
 _PEAKED = re.compile(
     r"\b(?:(?:peaked|(?:its|their|the|a) (?:peak|high|top|maximum|highest point))|"
@@ -255,7 +266,7 @@ def _every(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             continue
         if _EXCEPT.match(sentence.low, match.end()):
             continue
-        up = match["up"] or match["up2"] or match["up3"]
+        up = match["up"] or match["up2"] or match["up3"] or match["up4"]
         down = match["down"] or match["down2"] or match["down3"]
         way = 1 if up else -1 if down else _way(sentence.low[: match.start()])
         window = _window(sentence, source, match)
@@ -552,7 +563,39 @@ def _swapped(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]
                 yield Told(match[0], text)
 
 
+def _slipped(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A move that is said never to have happened: "it has never once slipped back"."""
+    for match in _NEVER_MOVED.finditer(sentence.low):
+        clause, _ = _clause(sentence, match.start(), match.end())
+        window = _window(sentence, source, match)
+        if window is None or _other_subject(sentence, source, clause):
+            continue
+        step = _against(main, *window, 1 if match["down"] else -1)
+        if step:
+            yield Told(
+                match[0], f"period {step[0] + 1} moved from {show(step[1])} to {show(step[2])}"
+            )
+
+
+def _named_record(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """The period that is named as the highest or lowest: "the lowest month was July"."""
+    known = [v for v in main.values if v is not None]
+    for match in _RECORD_WAS.finditer(sentence.low):
+        at = sentence.start + match.end()
+        marks = [m for m in sentence.marks if 0 <= m[0] - at <= 4 and m[3] - m[2] == 1]
+        clause, _ = _clause(sentence, match.start(), match.end())
+        value = main.values[marks[0][2]] if marks else None
+        if value is None or _other_subject(sentence, source, clause):
+            continue
+        ends = {"lowest": [min(known)], "highest": [max(known)]}
+        if value not in ends.get(match["end"], [min(known), max(known)]):
+            text = f"it is {show(value)}; the series runs from {show(min(known))}"
+            yield Told(match[0], f"{text} to {show(max(known))}")
+
+
 _RULES = (
+    _slipped,
+    _named_record,
     _still,
     _swapped,
     _passed,

@@ -55,44 +55,55 @@ COMMON = frozenset(
     re.findall(
         r"\S+",
         """
-        A AB ABM AI API APAC APP APR AR ARM ASAP ATM AU AE AM B2B B2C BI BST BR CA CC CEO CET CFO
-        CI CIO CM COO CPA CPC CPL CPM CPO CRM CS CSM CSS CSV CTA CTO CX DACH DE DIY DK DM DNS DSO
-        EMEA EOD EOM EOQ EOY ES ESP ETA EU EUR FAQ FI FR FTE FW FX FY FYI GA GB GBP GDPR GMT GTM
-        HQ HR HTML HTTP ICP ID IE IN IOS IP IT JP KPI KYC LATAM LOI LP M MENA ML MOM MOU MVP N NA
-        NB NDA NL NO NOT NPV OK OKR OR OS P PC PDF PIN PL PM PMM PO POC PPC PR PRS PS PSP Q QA QOQ
-        QR R RE REF RFP RFQ RND ROAS ROI RSVP SAML SAAS SCIM SD SDK SDR SE SEM SEO SEPA SERP SG
-        SIM SKU SLA SMS SQL SSL SSO STD SUV TAM TBC TBD TLDR TM TO TV UAE UI UK UN URL US USA USD
-        USP UTC UTM UX VAT VIP VP VPN VS W WC WIP WK WOW X XL YOY YTD ZIP AND BUT ALL ONE TWO NEW
-        ABOVE BELOW AOV GMV RPM OTIF CES FCR AHT ADR EBIT EBITDA COGS ARPPU ARPDAU CLV CPV VTR SKU
-        EAN SSR DPD KB MB GB TB MS AUD NOK SEK DKK CHF PLN CZK HUF JPY CNY INR BRL MXN ZAR SGD HKD
-        NZD CAD TRY ANY BEFORE AFTER ONLY NONE BOTH EACH MORE LESS MUST CVR
+        A AB ABM ABOVE ACH ADR AE AFTER AHT AI ALL AM AND ANY AOV APAC API APP APR AR ARM ARPDAU
+        ARPPU ASAP ATM AU AUD AWS B2B B2C BACS BBC BEFORE BELOW BI BIC BOTH BR BRL BST BTW BUT CA
+        CAD CAGR CC CCPA CD CDN CEO CES CET CFO CHF CI CIO CLV CM CNY COGS COO CPA CPC CPL CPM CPO
+        CPV CRM CS CSM CSS CSV CTA CTO CVR CX CZK DACH DE DHL DIY DK DKIM DKK DM DMARC DNS DPD
+        DSAR DSO EACH EAN EBAY EBIT EBITDA EMEA EOD EOM EOQ EOY ES ESP ETA EU EUR FAQ FCR FI FR
+        FTE FW FX FY FYI GA GAAP GB GBP GCP GDPR GLS GMT GMV GPS GST GTM HKD HMRC HP HQ HR HSBC
+        HST HTML HTTP HUF IBAN IBM ICP ID IE IFRS IN INR IOS IP IRS ISO IT IVA IVR JP JPY JWT KB
+        KPI KYC LATAM LESS LG LOI LP LTE M MB MENA ML MOM MORE MOU MS MUST MVP MXN N NA NB NDA NEW
+        NFC NGO NHS NL NO NOK NONE NOT NPL NPV NZD OAUTH OK OKR ONE ONLY OR OS OTIF P PC PCI PDF
+        PIN PL PLN PM PMM PO POC PPC PR PRS PS PSP PTO Q QA QOQ QR R RE REF RFID RFP RFQ RND ROAS
+        ROI RPM RSVP SAAS SAML SAP SCIM SD SDK SDR SE SEK SEM SEO SEPA SERP SFTP SG SGD SIM SKU
+        SLA SLO SMS SNCF SOC SPF SQL SRE SSL SSO SSR STD SUV TAM TB TBC TBD TLDR TM TO TRY TTFV TV
+        TVA TWO UAE UI UK UN UPS URL US USA USD USP UTC UTM UX VAT VIP VP VPN VS VTR W WC WFH WIP
+        WK WOW X XL YOY YTD YTM ZAR ZIP
         """,
     )
 )
 NAMES = frozenset(
     """
-    north south east west central northern southern eastern western
-    january february march april may june july august september october november december jan feb
-    mar apr jun jul aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday
-    sunday mon tue tues wed thu thur thurs fri sat sun easter christmas diwali ramadan
-    thanksgiving halloween black cyber eid britain british england english ireland irish scotland
-    wales france french paris lyon germany german berlin munich hamburg austria austrian vienna
-    switzerland swiss zurich spain spanish madrid barcelona portugal portuguese lisbon iberia
-    iberian italy italian milan rome netherlands dutch amsterdam belgium belgian benelux sweden
-    swedish stockholm norway norwegian oslo denmark danish copenhagen finland finnish helsinki
-    nordic nordics iceland baltics poland polish warsaw czech prague hungary romania greece turkey
-    europe european africa african america american americas asia asian pacific oceania latin
-    brazil brazilian mexico mexican argentina chile colombia peru canada canadian toronto india
-    indian mumbai china chinese japan japanese tokyo korea korean singapore malaysia philippines
-    indonesia thailand vietnam hong kong taiwan australia australian sydney zealand israel egypt
-    nigeria kenya dubai london york chicago boston texas california android iphone ipad apple
-    google chrome safari firefox windows linux microsoft outlook excel word teams slack zoom
-    salesforce hubspot stripe paypal visa mastercard amazon facebook instagram meta linkedin
-    tiktok youtube twitter whatsapp github jira notion zendesk intercom wifi internet web online
-    email gmail covid euro euros dollar pound finance marketing sales product support legal
-    engineering operations analytics customer growth success data design research security
-    platform english bayes bonferroni wilson poisson yes and the this that these those there then
-    they week
+    adyen africa african airbnb airtable aldi amazon america american americas amplitude amsterdam
+    amtrak analytics and android apollo apple apr april argentina asana asia asian aug august
+    australia australian austria austrian auth0 aws azure baltics barcelona barclays bayes belgian
+    belgium benelux berlin bing bitbucket black bonferroni booking boston braintree brazil
+    brazilian britain british calendly california canada canadian capterra central chicago chile
+    china chinese christmas chrome clearbit cloudflare colombia copenhagen costco covid customer
+    cyber czech danish data datadog datev dec december deel dell denmark design dhl diwali
+    docusign dollar drift dropbox dubai dutch east easter eastern edge egypt eid elster email
+    engineering england english euro europe european euros excel expedia facebook feb february
+    fedex figma finance finland finnish firefox france french freshdesk fri friday gartner german
+    germany github gitlab gls gmail gong google grafana greece greenhouse growth gusto halloween
+    hamburg helsinki heroku hong hotjar hsbc huawei hubspot hungary iberia iberian iceland ikea
+    india indian indonesia instagram intel intercom internet ipad iphone ireland irish israel
+    italian italy jan january japan japanese jira jul july jun june kenya klarna kong korea korean
+    latin legal lenovo lidl linkedin linux lisbon lloyds london looker lyft lyon madrid magento
+    mail mailchimp make malaysia mar march marketing marketo mastercard may meta mexican mexico
+    microsoft milan miro mixpanel mon monday monzo mumbai munich natwest netflix netherlands
+    netsuite nielsen nigeria nokia nordic nordics north northern norway norwegian notion nov
+    november oceania oct october okta online opera operations optimizely oracle oslo outlook
+    outreach pacific pagerduty pardot paris paypal personio peru philippines pinterest plaid
+    platform poisson poland polish portugal portuguese pound prague product qualtrics quickbooks
+    quora ramadan reddit research revolut romania rome royal safari sage sales salesforce samsung
+    santander sap sat saturday scotland security segment sendgrid sentry sep sept september
+    shopify singapore slack snapchat sncf snowflake sony south southern spain spanish spotify
+    starling stockholm stripe success sun sunday support surveymonkey sweden swedish swift swiss
+    switzerland sydney tableau taiwan teams tesco texas thailand thanksgiving that the then there
+    these they this those thu thur thurs thursday tiktok tokyo toronto trello truelayer trustpilot
+    tue tues tuesday turkey twilio twitter typeform typo uber ups vercel vienna vietnam visa wales
+    walmart warsaw web wed wednesday week west western whatsapp wifi wilson windows wise
+    woocommerce word workday xero yahoo yes york youtube zapier zealand zendesk zoom zurich
     """.split()
 )
 

@@ -389,6 +389,11 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
             wrong.append(other)
         elif claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
+            if (
+                claim.derivation.startswith("the other way")
+                and "first to last" not in claim.derivation
+            ):
+                bound = False
             spelled = claim.kind == "point change" and not _PLAIN.search(claim.text)
             bound = bound and not spelled and not _nearly(claim)
             (wrong if bound else unsure).append(f"'{claim.text}': {claim.derivation}")
