@@ -214,8 +214,13 @@ def test_rules_make_a_pair_where_every_number_follows() -> None:
     pair = curation.from_rules("r0", curation.structure(text))
     assert isinstance(pair, Example)
     assert pair.output.startswith("Analysis: The rate fell")
-    waiting = curation.from_rules("r0", curation.structure(report(FINDING + " 17 calls came.")))
-    assert "numbers" in waiting
+    given = curation.from_rules(
+        "r0", curation.structure(report("It fell from 4.2% to 3.5%. Desktop stayed at 4.6%."))
+    )
+    assert isinstance(given, Example)
+    assert "Notes: Desktop stayed at 4.6%." in given.input
+    told = report("It fell from 4.2% to 3.5%, about 9,000 bookings less a week.")
+    assert "9,000" in str(curation.from_rules("r0", curation.structure(told)))
     assert "no series" in str(curation.from_rules("r1", curation.structure("a chat about nothing")))
 
 

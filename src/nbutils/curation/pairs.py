@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from nbutils import claims
 from nbutils.curation.structure import Structured
-from nbutils.examples import FORMS, CaseError, Example, parse_case, target
+from nbutils.examples import FORMS, CaseError, Example, parse_case, sentences, target
 from nbutils.gates import REFUTED, first_fault
 
 
@@ -65,6 +67,7 @@ def from_rules(name: str, parts: Structured) -> Example | str:
     """A pair made of what rules read out of a report, or why there is none."""
     if parts.missing:
         return f"no {' and no '.join(parts.missing)} could be read"
+    parts = _with_evidence(parts)
     example = Example(
         name,
         f"Analyze the following {parts.metric} trend and provide a recommended action.",
@@ -74,6 +77,39 @@ def from_rules(name: str, parts: Structured) -> Example | str:
     )
     fault = first_fault(example, strict=True)
     return f"{fault[0]}: {fault[1]}" if fault else example
+
+
+_DERIVED = re.compile(
+    r"\b(?:about|roughly|some|around|means?|makes|that is|i\.e|amounts?|comes? to|more|fewer|less|"
+    r"extra|additional|in all|together|total|lost|gain(?:ed|s)?|(?:a|per|each) (?:day|week|month|"
+    r"quarter|year))\b|[~=]|/\s?(?:day|wk|week|month)",
+    re.IGNORECASE,
+)
+_EVIDENCE = frozenset(["level", "duration", "share"])
+
+
+def _with_evidence(parts: Structured) -> Structured:
+    """The report with its evidence of other groups among the notes, as a teacher would put it.
+
+    Evidence are levels, spans of time and plain counts that the case cannot yield and nothing
+    shows as derived. Changes, percents of change, and counts told as "about", "a week" or "more"
+    are conclusions: they must follow from the case.
+    """
+    found = claims.verify(parts.case_text, parts.analysis).claims
+    notes, at = [parts.notes] if parts.notes else [], 0
+    for sentence in sentences(parts.analysis):
+        start = parts.analysis.find(sentence, at)
+        at = start + len(sentence)
+        open_ = [c for c in found if start <= c.start < at and c.verdict in claims.WRONG]
+        plain = not _DERIVED.search(sentence)
+        given = all(
+            c.verdict == "unsupported"
+            and (c.kind in _EVIDENCE or (plain and c.kind in ("count", "money")))
+            for c in open_
+        )
+        if open_ and given:
+            notes.append(_flat(sentence))
+    return replace(parts, notes=" ".join(notes))
 
 
 def _fault(

@@ -188,7 +188,7 @@ def structure(text: str, known: Mapping[str, Mapping[str, str]] | None = None) -
         cohort=cohort,
         cohort_text=cohort_text,
         changes=_changes(parts),
-        notes=parts.labels.get("notes", ""),
+        notes=_notes(parts, listed),
         analysis=parts.analysis,
         action=parts.action,
         urgency=parts.urgency,
@@ -315,6 +315,11 @@ _WHEN = re.compile(
 )
 
 
+_KNOWN_LABELS = frozenset(
+    "metric context ctx data cohort volume sample base changes notes to re subject from".split()
+) | {"cohort size", "recent changes"}
+
+
 def _changes(parts: Passages) -> str:
     """What changed and when: the labelled line, else the first sentences that tell of a change."""
     for label in ("recent changes", "changes"):
@@ -327,6 +332,23 @@ def _changes(parts: Passages) -> str:
         if _CHANGED.search(s) and _WHEN.search(s) and len(s.split()) <= 40 and "|" not in s
     ]
     return " ".join(found[:2])
+
+
+def _notes(parts: Passages, listed: Listed | None) -> str:
+    """What the opening gives beside the case: further series, splits, counts; with numbers only.
+
+    Only the opening counts: what the analysis concludes must follow from the case, and would
+    verify itself if it stood among the givens.
+    """
+    told = [parts.labels["notes"]] if parts.labels.get("notes") else []
+    series = listed.text.strip()[:40] if listed else ""
+    for line in parts.head.splitlines()[1:]:
+        label = re.match(r"[ \t*#-]*([A-Za-z][A-Za-z ]{1,18}?)(?: ?\([^)]*\))? ?:", line)
+        known = label is not None and label[1].lower().strip() in _KNOWN_LABELS
+        rowlike = line.count("|") > 1 or "\t" in line
+        if re.search(r"\d", line) and not known and not rowlike and not (series and series in line):
+            told.append(line.strip(" -*\u2022\t"))
+    return " ".join(t if t.endswith((".", ";", "!")) else f"{t}." for t in told)
 
 
 def _cohort(parts: Passages, listed: Listed | None) -> tuple[float | None, str]:
