@@ -116,8 +116,9 @@ _BEFORE_SINCE = re.compile(
 _NEVER_MOVED = re.compile(
     r"\b(?:has |have )?never (?:once |yet )?(?:(?P<down>slipped|fallen|fell|dropped|dipped|"
     r"declined|"
-    r"gone (?:down|back)|went (?:down|back)|looked back)|(?P<up>risen|rose|recovered|gone up|"
-    r"went up))\b"
+    r"gone (?:down|back)|went (?:down|back)|looked back)(?! (?:below|under|to))|"
+    r"(?P<up>risen|rose|recovered|gone up|"
+    r"went up)(?! (?:above|over|to)))\b"
 )
 _RECORD_WAS = re.compile(
     rf"\bthe (?P<end>lowest|highest|best|worst) (?:single )?(?:{_PERIOD}|value|point|reading) "

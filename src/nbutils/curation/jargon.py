@@ -55,55 +55,72 @@ COMMON = frozenset(
     re.findall(
         r"\S+",
         """
-        A AB ABM ABOVE ACH ADR AE AFTER AHT AI ALL AM AND ANY AOV APAC API APP APR AR ARM ARPDAU
-        ARPPU ASAP ATM AU AUD AWS B2B B2C BACS BBC BEFORE BELOW BI BIC BOTH BR BRL BST BTW BUT CA
-        CAD CAGR CC CCPA CD CDN CEO CES CET CFO CHF CI CIO CLV CM CNY COGS COO CPA CPC CPL CPM CPO
-        CPV CRM CS CSM CSS CSV CTA CTO CVR CX CZK DACH DE DHL DIY DK DKIM DKK DM DMARC DNS DPD
-        DSAR DSO EACH EAN EBAY EBIT EBITDA EMEA EOD EOM EOQ EOY ES ESP ETA EU EUR FAQ FCR FI FR
-        FTE FW FX FY FYI GA GAAP GB GBP GCP GDPR GLS GMT GMV GPS GST GTM HKD HMRC HP HQ HR HSBC
-        HST HTML HTTP HUF IBAN IBM ICP ID IE IFRS IN INR IOS IP IRS ISO IT IVA IVR JP JPY JWT KB
-        KPI KYC LATAM LESS LG LOI LP LTE M MB MENA ML MOM MORE MOU MS MUST MVP MXN N NA NB NDA NEW
-        NFC NGO NHS NL NO NOK NONE NOT NPL NPV NZD OAUTH OK OKR ONE ONLY OR OS OTIF P PC PCI PDF
-        PIN PL PLN PM PMM PO POC PPC PR PRS PS PSP PTO Q QA QOQ QR R RE REF RFID RFP RFQ RND ROAS
-        ROI RPM RSVP SAAS SAML SAP SCIM SD SDK SDR SE SEK SEM SEO SEPA SERP SFTP SG SGD SIM SKU
-        SLA SLO SMS SNCF SOC SPF SQL SRE SSL SSO SSR STD SUV TAM TB TBC TBD TLDR TM TO TRY TTFV TV
-        TVA TWO UAE UI UK UN UPS URL US USA USD USP UTC UTM UX VAT VIP VP VPN VS VTR W WC WFH WIP
-        WK WOW X XL YOY YTD YTM ZAR ZIP
+        A AB ABM ABN ABOVE ACH ADR AE AFTER AHT AI ALL AM AND ANY AOV APAC API APP APR AR ARM
+        ARPDAU ARPPU ASAP ATM AU AUD AWS B2B B2C BACS BBC BEFORE BELOW BI BIC BOTH BR BRL BST BTW
+        BUT CA CAD CAGR CC CCPA CD CDN CEO CES CET CFO CHF CI CIF CIO CLV CM CNPJ CNY COGS COO CPA
+        CPC CPF CPL CPM CPO CPV CRM CS CSM CSS CSV CTA CTO CVR CX CZK DACH DE DHL DIY DK DKIM DKK
+        DM DMARC DNS DPD DSAR DSO DUNS EACH EAN EBAY EBIT EBITDA EIN EMEA EOD EOM EOQ EOY ES ESP
+        ETA EU EUR FAQ FCR FI FR FTE FW FX FY FYI GA GAAP GB GBP GCP GDPR GLS GMT GMV GPS GST
+        GSTIN GTM HKD HMRC HP HQ HR HSBC HST HTML HTTP HUF IBAN IBM ICO ICP ID IE IFRS IN INR
+        INSEE IOS IP IRS ISO IT IVA IVR JP JPY JWT KB KPI KVK KYC LATAM LEI LESS LG LOI LP LTE M
+        MB MENA ML MOM MORE MOU MS MUST MVP MXN N NA NB NDA NEW NFC NGO NHS NIF NL NO NOK NONE NOT
+        NPL NPV NZD OAUTH OIB OK OKR ONE ONLY OR OS OTIF P PAN PC PCI PDF PESEL PIN PL PLN PM PMM
+        PO POC PPC PR PRS PS PSP PTO Q QA QOQ QR R RE REF RFC RFID RFP RFQ RND ROAS ROI RPM RSVP
+        SAAS SAML SAP SCIM SD SDK SDR SE SEK SEM SEO SEPA SERP SFTP SG SGD SIM SIREN SIRET SKU SLA
+        SLO SMS SNCF SOC SPF SQL SRE SSL SSO SSR STD SUV TAM TB TBC TBD TIN TLDR TM TO TRY TTFV TV
+        TVA TWO UAE UI UID UK UN UPS URL US USA USD USP UTC UTM UX VAT VIP VP VPN VS VTR W WC WFH
+        WIP WK WOW X XL YOY YTD YTM ZAR ZIP
         """,
     )
 )
 NAMES = frozenset(
     """
-    adyen africa african airbnb airtable aldi amazon america american americas amplitude amsterdam
-    amtrak analytics and android apollo apple apr april argentina asana asia asian aug august
-    australia australian austria austrian auth0 aws azure baltics barcelona barclays bayes belgian
-    belgium benelux berlin bing bitbucket black bonferroni booking boston braintree brazil
-    brazilian britain british calendly california canada canadian capterra central chicago chile
-    china chinese christmas chrome clearbit cloudflare colombia copenhagen costco covid customer
-    cyber czech danish data datadog datev dec december deel dell denmark design dhl diwali
-    docusign dollar drift dropbox dubai dutch east easter eastern edge egypt eid elster email
-    engineering england english euro europe european euros excel expedia facebook feb february
-    fedex figma finance finland finnish firefox france french freshdesk fri friday gartner german
-    germany github gitlab gls gmail gong google grafana greece greenhouse growth gusto halloween
-    hamburg helsinki heroku hong hotjar hsbc huawei hubspot hungary iberia iberian iceland ikea
-    india indian indonesia instagram intel intercom internet ipad iphone ireland irish israel
-    italian italy jan january japan japanese jira jul july jun june kenya klarna kong korea korean
-    latin legal lenovo lidl linkedin linux lisbon lloyds london looker lyft lyon madrid magento
-    mail mailchimp make malaysia mar march marketing marketo mastercard may meta mexican mexico
-    microsoft milan miro mixpanel mon monday monzo mumbai munich natwest netflix netherlands
-    netsuite nielsen nigeria nokia nordic nordics north northern norway norwegian notion nov
-    november oceania oct october okta online opera operations optimizely oracle oslo outlook
-    outreach pacific pagerduty pardot paris paypal personio peru philippines pinterest plaid
-    platform poisson poland polish portugal portuguese pound prague product qualtrics quickbooks
-    quora ramadan reddit research revolut romania rome royal safari sage sales salesforce samsung
-    santander sap sat saturday scotland security segment sendgrid sentry sep sept september
-    shopify singapore slack snapchat sncf snowflake sony south southern spain spanish spotify
-    starling stockholm stripe success sun sunday support surveymonkey sweden swedish swift swiss
-    switzerland sydney tableau taiwan teams tesco texas thailand thanksgiving that the then there
-    these they this those thu thur thurs thursday tiktok tokyo toronto trello truelayer trustpilot
-    tue tues tuesday turkey twilio twitter typeform typo uber ups vercel vienna vietnam visa wales
-    walmart warsaw web wed wednesday week west western whatsapp wifi wilson windows wise
-    woocommerce word workday xero yahoo yes york youtube zapier zealand zendesk zoom zurich
+    aarhus aberdeen abuja accra adelaide adyen africa african airbnb aires airtable aldi amazon
+    america american americas amplitude amsterdam amtrak analytics and android angeles ankara
+    antwerp apollo apple apr april argentina asana asia asian athens atlanta auckland aug august
+    austin australia australian austria austrian auth0 aws azure baltics baltimore bangalore
+    bangkok barcelona barclays basel bayes beijing belfast belgian belgium belgrade benelux
+    bengaluru bergen berlin bern bilbao bing birmingham bitbucket black bogota bologna bonferroni
+    booking bordeaux boston braga braintree brasilia brazil brazilian bremen brisbane bristol
+    britain british brno bruges bucharest budapest buenos busan cairo calendly calgary california
+    cambridge canada canadian capterra caracas cardiff casablanca central chennai chicago chile
+    china chinese christchurch christmas chrome clearbit cloudflare cologne colombia copenhagen
+    cork costco covid customer cyber czech dallas danish data datadog datev dec december deel
+    delhi dell denmark denver design detroit dhl diego diwali docusign doha dollar dortmund
+    dresden drift dropbox dubai dublin durban dutch east easter eastern edge edinburgh egypt eid
+    eindhoven elster email engineering england english espoo essen euro europe european euros
+    excel expedia facebook feb february fedex figma finance finland finnish firefox florence
+    france francisco frankfurt french freshdesk fri friday galway gartner gdansk geneva genoa
+    german germany ghent github gitlab glasgow gls gmail gong google gothenburg grafana graz
+    greece greenhouse growth guadalajara guangzhou gusto halloween hamburg hanoi hanover havana
+    helsinki heroku hong hotjar houston hsbc huawei hubspot hungary hyderabad iberia iberian
+    iceland ikea india indian indonesia instagram intel intercom internet ipad iphone ireland
+    irish israel istanbul italian italy jakarta jan january japan japanese jira johannesburg jul
+    july jun june kenya klarna kolkata kong korea korean krakow kuala kyiv kyoto lagos latin
+    lausanne leeds legal leicester leipzig lenovo lidl lille lima linkedin linux linz lisbon
+    liverpool lloyds london looker lumpur luxembourg lyft lyon madrid magento mail mailchimp make
+    malaga malaysia malmo manchester manila mar march marketing marketo marseille mastercard may
+    medellin melbourne meta mexican mexico miami microsoft milan minneapolis miro mixpanel mon
+    monday monterrey montevideo montreal monzo moscow mumbai munich nagoya nairobi nantes naples
+    nashville natwest netflix netherlands netsuite newcastle nice nielsen nigeria nokia nordic
+    nordics north northern norway norwegian notion nottingham nov november nuremberg oceania oct
+    october odense okta online opera operations optimizely oracle orlando osaka oslo ostrava
+    ottawa outlook outreach oxford pacific pagerduty palermo panama pardot paris paulo paypal
+    personio perth peru philadelphia philippines phoenix pinterest plaid platform poisson poland
+    polish portland porto portugal portuguese pound poznan prague product pune qualtrics
+    quickbooks quito quora ramadan reddit rennes research revolut reykjavik riga rio riyadh
+    romania rome rotterdam royal safari sage saigon sales salesforce salzburg samsung santander
+    santiago sap sat saturday scotland seattle security segment sendgrid sentry sep sept september
+    seville shanghai sheffield shenzhen shopify singapore slack snapchat sncf snowflake sofia sony
+    south southampton southern spain spanish spotify starling stockholm strasbourg stripe
+    stuttgart success sun sunday support surveymonkey sweden swedish swift swiss switzerland
+    sydney tableau taiwan tallinn tampere teams tesco texas thailand thanksgiving that the then
+    there these they this those thu thur thurs thursday tiktok tokyo toronto toulouse trello
+    trondheim truelayer trustpilot tue tues tuesday turin turkey turku twilio twitter typeform
+    typo uber uppsala ups utrecht valencia vancouver vegas venice vercel vienna vietnam vilnius
+    visa wales walmart warsaw washington web wed wednesday week wellington west western whatsapp
+    wifi wilson windows wise woocommerce word workday wroclaw xero yahoo yes york youtube zagreb
+    zapier zaragoza zealand zendesk zoom zurich
     """.split()
 )
 

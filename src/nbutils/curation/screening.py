@@ -118,7 +118,7 @@ _PLAIN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 # no sentence ends with these, nor in the middle of a number
 _STOPS = re.compile(
     r"\b(?:the|a|an|of|to|and|or|with|for|than|in|on|at|by|from|is|are|if|its|their|our|"
-    r"which)$"
+    r"which|per|each|every|who|because|while|whether)$"
     r"|[,(]$|\b\d{1,3},\d{1,2}$|[$\u20ac\u00a3]$|\b(?:GBP|EUR|USD) ?$"
 )
 # a wrong change of the whole series is the report's claim; other numbers may be evidence of its own
@@ -388,7 +388,7 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
         if other:
             wrong.append(other)
         elif claim.verdict in ("contradicted", "unit_confusion"):
-            bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output)
+            bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output, parts)
             if (
                 claim.derivation.startswith("the other way")
                 and "first to last" not in claim.derivation
@@ -460,8 +460,8 @@ def _first_number(text: str) -> float | None:
     return float(match[0].replace(",", "")) if match else float(word) or None
 
 
-def _operands_named(claim: claims.Claim, output: str) -> bool:
-    """Whether both values of a relative change or ratio are printed beside it."""
+def _operands_named(claim: claims.Claim, output: str, parts: Structured) -> bool:
+    """Whether both values of a relative change or ratio are the series' and printed beside it."""
     if claim.kind not in ("relative change", "ratio"):
         return False
     begin = max(0, output.rfind(". ", 0, claim.start), output.rfind("\n", 0, claim.start))
@@ -470,6 +470,9 @@ def _operands_named(claim: claims.Claim, output: str) -> bool:
     printed |= {n / 100 for n in printed}
     derived = claim.derivation.split("expected: ")[-1].split(" = ")[0].split(" is ")[0]
     operands = {float(n.replace(",", "")) for n in _PLAIN.findall(derived)}
+    known = [v for v in parts.values if v is not None]
+    if any(not 0.9 * min(known) <= o <= 1.1 * max(known) for o in operands):
+        return False
     said = _PLAIN.search(claim.text)
     around = output[max(0, claim.start - 40) : claim.end + 20].lower()
     if said and len(operands) == 2 and _MORE.search(around) and not _LESS.search(around):
