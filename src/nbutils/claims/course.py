@@ -20,8 +20,7 @@ _PERIOD = r"(?:days?|weeks?|wks?|months?|mths?|quarters?|qtrs?|years?|cohorts?|p
 _NUMBER = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,2})"
 _UP = (
     r"(?:r[io]se[sn]?|rising|risen|increas(?:ed|ing|es)|climb(?:ed|s|ing)|gr[eo]wn?|growing|"
-    r"gone up|went up|"
-    r"up|higher|lengthened|longer|jumped)"
+    r"gone up|went up|up|higher|lengthened|longer|jumped)"
 )
 _DOWN = (
     r"(?:fell|fallen|falls|falling|declin(?:ed|es|ing)|decreas(?:ed|es|ing)|dropp(?:ed|ing)|"
@@ -53,8 +52,7 @@ _IN_A_ROW = re.compile(
 _HEDGED = re.compile(
     r"\b(?:almost|nearly|not|n't|most|hardly|mostly|nor|neither|would|should|could|if|target|goal|"
     r"(?:but|except|bar|save) (?:one|two|the)|apart from|with (?:one|the) exception|better than|"
-    r"per|"
-    r"average|mean)\b|n't\b"
+    r"per|average|mean)\b|n't\b"
 )
 _ELSEWHERE = re.compile(
     r"\b(?:android|ios|desktop|mobile|holdout|control|others?|those|segment|organic|paid|free|"
@@ -115,10 +113,8 @@ _BEFORE_SINCE = re.compile(
 )
 _NEVER_MOVED = re.compile(
     r"\b(?:has |have )?never (?:once |yet )?(?:(?P<down>slipped|fallen|fell|dropped|dipped|"
-    r"declined|"
-    r"gone (?:down|back)|went (?:down|back)|looked back)(?! (?:below|under|to))|"
-    r"(?P<up>risen|rose|recovered|gone up|"
-    r"went up)(?! (?:above|over|to)))\b"
+    r"declined|gone (?:down|back)|went (?:down|back)|looked back)(?! (?:below|under|to))|"
+    r"(?P<up>risen|rose|recovered|gone up|went up)(?! (?:above|over|to)))\b"
 )
 _RECORD_WAS = re.compile(
     rf"\bthe (?P<end>lowest|highest|best|worst) (?:single )?(?:{_PERIOD}|value|point|reading) "

@@ -11,13 +11,11 @@ _ACRONYM = re.compile(
 )
 # a capital in mid-sentence: behind a lower-case word, a number or a comma
 _NAME = re.compile(
-    r"(?<=[a-z0-9,;%)] )[A-Z][a-z]{2,}(?:'s)?\b(?: (?:[A-Z0-9]|"
-    r"\d{1,2})\b(?![.,]\d|%))?"
+    r"(?<=[a-z0-9,;%)] )[A-Z][a-z]{2,}(?:'s)?\b(?: (?:[A-Z0-9]|\d{1,2})\b(?![.,]\d|%))?"
 )
 _PERSON = re.compile(
     r"(?: (?:says?|said|asked?|told|tells|checked|thinks|wrote|owns|will|and I|has asked|"
-    r"reports?|joined|"
-    r"agreed|offered|leads?|ran|is on|picks? up|takes?)\b|'s team\b)"
+    r"reports?|joined|agreed|offered|leads?|ran|is on|picks? up|takes?)\b|'s team\b)"
 )
 # "competitor Ardent", "in Lagos": what a name stands for is said
 _PLACED = re.compile(

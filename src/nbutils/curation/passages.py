@@ -31,8 +31,7 @@ _ACTION = re.compile(
 _INLINE_ACTION = re.compile(
     r"(?<=[.!?)] )(?:action|proposal|recommendation|what i'?d? (?:suggest|do|would do)|next steps?|"
     r"i (?:suggest|propose|recommend|would suggest|would like to|would propose)|i'd (?:like|"
-    r"suggest|"
-    r"propose|put|have|ask)|my (?:suggestion|proposal)|could (?!be\b|also\b|well\b)\w+|"
+    r"suggest|propose|put|have|ask)|my (?:suggestion|proposal)|could (?!be\b|also\b|well\b)\w+|"
     r"(?:can|please|let's|let us|we should)\b|so[:,] )"
     r"|^[ \t]*(?:i suggest|i propose|i recommend|i would (?:suggest|propose|say)|i'd (?:suggest|"
     r"propose|"

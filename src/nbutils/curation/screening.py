@@ -44,8 +44,7 @@ _WATCH = re.compile(
     r"(?:chat|talk|look)|happy to (?:talk|join|discuss|chat)|be (?:conscious|aware|mindful)|"
     r"bear in mind|"
     r"pick (?:it|this) up|come back to (?:it|this)|revisit|follow (?:it|this)|come up at|"
-    r"compare notes|"
-    r"raise (?:it|this) (?:at|in|with)|\bfollow (?:the|these)\b|\baware of\b|"
+    r"compare notes|raise (?:it|this) (?:at|in|with)|\bfollow (?:the|these)\b|\baware of\b|"
     r"share (?:these|this|the) (?:findings|numbers|results)|keep (?:watching|following|tracking)|"
     r"into account|under observation|part of the (?:thinking|picture)|everyone can (?:see|"
     r"follow)|interesting (?:case|pattern|development)|stay the course|when there(?:'s|"
@@ -60,8 +59,7 @@ _COMMITS = re.compile(
     r"add(?:s|ed)?|put(?:s)?|mov(?:e|es|ed)|send(?:s)?|writ(?:e|es)|call(?:s)?|draw(?:s)?|"
     r"list(?:s)?|tag(?:s)?|"
     r"audit\w*|recount\w*|re-?check\w*|re-?run\w*|compar(?:e|es)|measur(?:e|es)|test(?:s|ed)?|"
-    r"set(?:s)?|replac\w+|"
-    r"reinstat\w+|extend\w*|open\w*|close[sd]?|hide[s]?|publish\w*|no change|"
+    r"set(?:s)?|replac\w+|reinstat\w+|extend\w*|open\w*|close[sd]?|hide[s]?|publish\w*|no change|"
     r"nothing to (?:change|roll)|"
     r"leave (?:it|the)|keep (?:the|it|them|five|both|selling|running)|offer(?:s|ed)?)\b",
     re.IGNORECASE,
@@ -73,16 +71,14 @@ _DATED = re.compile(
     r"|\b(?:by|on|from|until|before|in|next|this|of|end of|mid-?)\s?(?:monday|tuesday|wednesday|"
     r"thursday|friday|"
     r"mon|tue|wed|thu|fri|january|february|march|april|june|july|august|september|october|"
-    r"november|december|"
-    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|q[1-4]|tomorrow|today)\b"
+    r"november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|q[1-4]|tomorrow|today)\b"
     r"|\b\d{1,2}[./]\d{1,2}\b|\bnext (?:sprint|release)\b|\bthis week\b|\b20\d\d-\d\d-\d\d\b",
     re.IGNORECASE,
 )
 _LOGISTICS = re.compile(
     r"\b(?:announce|delighted|congratulations|joins us|will (?:lead|join)|welcome aboard|"
     r"maintenance|downtime|agenda|room|lunch|snacks?|dinner|workshop|invite to|calendar|join(?:s|"
-    r"ing)? (?:from|"
-    r"remotely)|slides|"
+    r"ing)? (?:from|remotely)|slides|"
     r"dashboard tile|tile|refresh(?:es)?|booked?|booking|train|hotel|vacation|party|team event|"
     r"seating|travel\w*|"
     r"stand-up|pre-read|read-out|columns? [A-Z]|tab|edit rights|read-only|viewers|re-link|"
