@@ -36,6 +36,7 @@ _EVERY = re.compile(
     rf" (?:the )?(?:one before|last|previous)"
     rf"|\b(?:(?P<up3>rise|climb|growth)|(?P<down3>fall|decline|slide)) (?:is|was|"
     rf"has been) (?:unbroken|uninterrupted)"
+    rf"|\b(?:unbroken|uninterrupted) (?:(?P<up5>rise|climb|growth)|(?P<down5>fall|decline|slide))\b"
 )
 _EXCEPT = re.compile(r",? (?:but|except|bar|save|apart from|with the exception)\b")
 _IN_A_ROW = re.compile(
@@ -67,8 +68,8 @@ def _every(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
             continue
         if _EXCEPT.match(sentence.low, match.end()):
             continue
-        up = match["up"] or match["up2"] or match["up3"] or match["up4"]
-        down = match["down"] or match["down2"] or match["down3"]
+        up = match["up"] or match["up2"] or match["up3"] or match["up4"] or match["up5"]
+        down = match["down"] or match["down2"] or match["down3"] or match["down5"]
         way = 1 if up else -1 if down else way_of(sentence.low[: match.start()])
         window = window_of(sentence, source, match)
         step = (

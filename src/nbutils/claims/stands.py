@@ -25,7 +25,7 @@ _FLAT = re.compile(
     r"\b(?:sat|held|flat|level|steady|stable|stayed|stood|unchanged|hovered|remained)\b"
     r"(?: \w+){0,2}? (?:at|around|near|between)(?: about| around)? "
     r"(?P<low>[$€£]?\d[\d.,]*)\s?%?(?:\s?(?:-|\u2013|to|and)\s?(?P<high>[$€£]?\d[\d.,]*)\s?%?)?"
-    rf"[^.;]{{0,12}}?\b(?:for|over|in|through(?:out)?)(?: the)?(?P<where> first|"
+    rf"[^.;]{{0,12}}?\b(?:for|over|in|through(?:out)?)(?: all)?(?: the)?(?P<where> first|"
     rf" last)? (?P<n>{NUMBER}) {PERIOD}\b"
     r"(?P<rest> before| since| after| to)?"
 )
@@ -71,6 +71,7 @@ _RECORD_WAS = re.compile(
     rf"\bthe (?P<end>lowest|highest|best|worst) (?:single )?(?:{PERIOD}|value|point|reading) "
     r"(?:is|was|came in|fell in|being)(?: in)? (?:the )?"
 )
+_TIMES = re.compile(r"\b(?:have|has|had) (?:more than |even )?(?P<word>doubled|tripled|halved)\b")
 _PEAKED = re.compile(
     r"\b(?:(?:peaked|(?:its|their|the|a) (?:peak|high|top|maximum|highest point))|"
     r"(?P<low>bottomed(?: out)?|(?:its|their|the|a) (?:low|trough|minimum|lowest point)))"
@@ -323,7 +324,29 @@ def _named_record(sentence: Sentence, source: Source, main: Series) -> Iterator[
             yield Told(match[0], f"{text} to {show(max(known))}")
 
 
+def _multiplied(sentence: Sentence, source: Source, main: Series) -> Iterator[Told]:
+    """A metric that is said to have doubled, tripled or halved and never did."""
+    name = source.case.metric.lower().split() if source.case else []
+    known = [v for v in main.values if v is not None]
+    for match in _TIMES.finditer(sentence.low):
+        clause, _ = clause_of(sentence, match.start(), match.end())
+        named = any(word in clause for word in name[-1:]) or clause.lstrip().startswith("it ")
+        if not named or HEDGED.search(clause) or other_subject(sentence, source, clause):
+            continue
+        if re.search(r"\d", clause) or min(known) <= 0:
+            continue
+        times = {"doubled": 2.0, "tripled": 3.0, "halved": 0.5}[match["word"]]
+        pairs = [(a, b) for i, a in enumerate(known) for b in known[i + 1 :]]
+        reached = [
+            b / a for a, b in pairs if (b / a >= 0.9 * times if times > 1 else b / a <= 0.55)
+        ]
+        if not reached:
+            text = f"it went from {show(known[0])} to {show(known[-1])}"
+            yield Told(match[0], text)
+
+
 RULES = (
+    _multiplied,
     _named_record,
     _swapped,
     _passed,

@@ -385,6 +385,8 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
             wrong.append(other)
         elif claim.verdict in ("contradicted", "unit_confusion"):
             bound = claim.derivation.endswith(_WHOLE) or _operands_named(claim, output, parts)
+            bound = bound or _both_sizes(claim, found, output)
+            bound = bound or _misplaced(claim, found, output, parts)
             if (
                 claim.derivation.startswith("the other way")
                 and "first to last" not in claim.derivation
@@ -395,6 +397,42 @@ def contradictions(parts: Structured) -> tuple[list[str], list[str]]:
             (wrong if bound else unsure).append(f"'{claim.text}': {claim.derivation}")
     told = claims.misread(parts.case_text, output)
     return wrong + [f"'{_short(t.text)}': {t.derivation}" for t in told], unsure
+
+
+def _misplaced(
+    claim: claims.Claim, found: Sequence[claims.Claim], output: str, parts: Structured
+) -> bool:
+    """Whether two values of the series are told of periods that have others.
+
+    One may be another group's that happens to be the same.
+    """
+    begin, end = _sentence_around(output, claim.start)
+    moved = {
+        c.text for c in found if begin <= c.start < end and _of_another_period(c, parts.values)
+    }
+    return len(moved) > 1 and claim.text in moved
+
+
+def _of_another_period(claim: claims.Claim, values: Sequence[float | None]) -> bool:
+    printed = _PLAIN.search(claim.text)
+    told = claim.verdict == "contradicted" and claim.derivation.startswith("period ")
+    if printed is None or not told or claim.kind != "level":
+        return False
+    value = float(printed[0].replace(",", ""))
+    return any(v is not None and abs(v - x) < 1e-9 for v in values for x in (value, value / 100))
+
+
+def _both_sizes(claim: claims.Claim, found: Sequence[claims.Claim], output: str) -> bool:
+    """Whether the points and the percent of one change are both wrong: it is the change itself."""
+    begin, end = _sentence_around(output, claim.start)
+    wrong = {c.kind for c in found if begin <= c.start < end and c.verdict == "contradicted"}
+    return {"point change", "relative change"} <= wrong
+
+
+def _sentence_around(output: str, at: int) -> tuple[int, int]:
+    begin = max(0, output.rfind(". ", 0, at), output.rfind("\n", 0, at))
+    stop = re.compile(r"\.\s|\n").search(output, at)
+    return begin, stop.start() if stop else len(output)
 
 
 def _nearly(claim: claims.Claim) -> bool:
@@ -460,7 +498,7 @@ def _operands_named(claim: claims.Claim, output: str, parts: Structured) -> bool
     """Whether both values of a relative change or ratio are the series' and printed beside it."""
     if claim.kind not in ("relative change", "ratio"):
         return False
-    begin = max(0, output.rfind(". ", 0, claim.start), output.rfind("\n", 0, claim.start))
+    begin, _ = _sentence_around(output, claim.start)
     near = output[max(begin, claim.start - 160) : claim.end + 80]
     printed = {float(n.replace(",", "")) for n in _PLAIN.findall(near)}
     printed |= {n / 100 for n in printed}

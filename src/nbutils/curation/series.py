@@ -21,7 +21,8 @@ _NAME = (
 )
 _SEPARATOR = (
     r"\s*(?:,|;|/|\||\u2192|->|\u00b7|\s-(?=\s)|\s\u2013(?=\s))\s*(?:(?:and|then)\s+)?|"
-    r"\s+(?:and|then)\s+|[ \t]+"
+    r"\s+(?:and|then)\s+|[ \t]+|[ \t]*\n(?=(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|"
+    r"Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|[Ww]eek \d|Q[1-4])[a-z]*[ \d])"
 )
 _THEN = re.compile(r"\bbefore\b[^;]*\b(?:after|since|from then|in the)\b|\bthen\b|\band since\b")
 _RUN = re.compile(
