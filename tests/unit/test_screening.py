@@ -134,8 +134,13 @@ def test_bad_frames_are_named() -> None:
         curation.screen(pd.DataFrame({"id": ["a"]}))
     with pytest.raises(DataFileError, match="no reports"):
         curation.screen(pd.DataFrame({"id": [], "text": []}))
-    with pytest.raises(DataFileError, match="id 'a' stands twice"):
-        curation.screen(pd.DataFrame({"id": ["a", "a"], "text": ["x", "y"]}))
+
+
+def test_an_id_that_stands_twice_is_named_and_nothing_is_lost() -> None:
+    found = curation.screen(pd.DataFrame({"id": ["a", "a", "b"], "text": [report(), FOUND, "x"]}))
+    assert found["keep"].tolist() == [True, False, False]
+    assert "the id a stands twice: rename one" in found["doubts"][0]
+    assert found["doubts"][2] == []
 
 
 def test_many_reports_are_judged_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,12 @@ def screen(reports: pd.DataFrame, glossary: Mapping[str, Any] | None = None) -> 
     Raises
     ------
     DataFileError
-        If a column is missing, an id stands twice, or there are no reports.
+        If a column is missing or there are no reports.
+
+    Notes
+    -----
+    Reports are told apart by their row; an id that stands twice is named among the doubts, for
+    decisions are kept by id (`read_reports` renames the later one).
     """
     _checked(reports)
     terms = {str(k).lower(): v for k, v in (glossary or {}).items()}
@@ -156,9 +161,11 @@ def screen(reports: pd.DataFrame, glossary: Mapping[str, Any] | None = None) -> 
             "keep": not checks,
             "reasons": list(checks),
             "evidence": list(checks.values()),
-            "doubts": doubts,
+            "doubts": [*doubts, *([f"the id {name} stands twice: rename one"] if twice else [])],
         }
-        for name, (checks, doubts, _) in zip(reports["id"], found, strict=True)
+        for name, twice, (checks, doubts, _) in zip(
+            reports["id"], reports["id"].duplicated(keep=False), found, strict=True
+        )
     ]
     return pd.DataFrame(rows, columns=["id", "keep", "reasons", "evidence", "doubts"])
 
@@ -173,12 +180,6 @@ def _checked(reports: pd.DataFrame) -> None:
             )
     if reports.empty:
         raise DataFileError("there are no reports to screen: check the file or folder.")
-    twice = reports["id"][reports["id"].duplicated()]
-    if len(twice):
-        raise DataFileError(
-            f"the id '{twice.iloc[0]}' stands twice among the reports; expected every id once, for "
-            f"decisions are kept by id: rename one, or read the files with read_reports."
-        )
 
 
 Found = tuple[dict[str, str], list[str], list[float] | None]
@@ -289,11 +290,7 @@ def _cut_off(text: str, parts: Structured) -> str:
     if re.match(r"\s*(?:[-*\u2022]|\d[.)])? ?urgency", last, re.IGNORECASE):
         return ""
     # a chat post or a bullet may do without a full stop, a sentence that stops at "the" may not
-    loose = re.search(
-        r"\b(?:the|a|an|of|to|and|or|with|for|than|in|on|at|by|from|is|are|if|that|as)$|[,(|-]$",
-        end,
-    )
-    if loose or parts.style not in ("chat", "notes"):
+    if re.search(r"\b(?:that|as)$|[|-]$", end) or parts.style not in ("chat", "notes"):
         return f"ends in mid-sentence: \u2026{end[-60:]}"
     return ""
 
