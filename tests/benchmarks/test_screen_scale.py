@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from nbutils.curation import structure
+
 WRITE = """
 import random, resource, sys, json, time
 import pandas as pd
@@ -72,3 +74,12 @@ def test_screening(benchmark: Any, count: int) -> None:
     figures = benchmark.pedantic(run, rounds=1)
     benchmark.extra_info |= figures
     assert 0 < figures["kept"] < count
+
+
+@pytest.mark.parametrize("size", [10_000, 20_000, 40_000])
+@pytest.mark.parametrize(
+    "unit", ["1, ", "| 1 ", "12% / ", "5 5 then ", "1, 2, 3 before 4, 5 after "]
+)
+def test_time_grows_with_repetition(benchmark: Any, unit: str, size: int) -> None:
+    found = benchmark.pedantic(structure, (unit * (size // len(unit)),), rounds=3)
+    assert found.style

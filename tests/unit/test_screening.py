@@ -196,7 +196,11 @@ def test_a_pair_needs_the_reports_own_series() -> None:
     teacher = Example("r0", "Explain.", other, "Analysis: a\nRecommended action: b\nUrgency: Low")
     kept, dropped = curation.curate([teacher], found, read)
     assert "is not the report's [4.2, 4.1" in dropped["reason"][0]
-    assert [e.meta["made_by"] for e in kept] in ([], ["rules"])
+    assert [e.meta["made_by"] for e in kept] == ["rules"]
+    frame = pd.DataFrame({"id": ["r0"], "text": [report()]})
+    none = pd.DataFrame({"source": [], "reason": []})
+    left = curation.funnel(frame, none, found, kept, dropped)["left"]
+    assert left.tolist() == [1, 1, 1]
 
 
 def test_a_share_and_its_percent_are_one_series() -> None:
@@ -241,7 +245,7 @@ def test_nothing_is_lost_in_the_funnel() -> None:
     assert table["left"].iloc[-2] == table.loc["curated", "left"] == len(kept)
 
 
-def test_both_forms_are_checked(tmp_path: object) -> None:
+def test_both_forms_are_checked() -> None:
     examples = read_examples("data/growth/formatted.jsonl", id_field="report_id")[:20]
     table = curation.check_forms(examples).set_index("form")
     assert table.loc["brief", "refuted"] == 0

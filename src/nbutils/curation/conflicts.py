@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nbutils.curation.duplicates import MIN_VALUES, ORIGINALS, Key, _plain, _words, series_key
+from nbutils.curation.duplicates import (
+    MIN_VALUES,
+    ORIGINALS,
+    Key,
+    plain_values,
+    series_key,
+    split_words,
+)
 from nbutils.examples import DataFileError
 
 _KEEP = re.compile(
@@ -115,9 +122,9 @@ class _Conclusion:
             for k in ("metric", "context", "urgency", "action")
         )
         listed = isinstance(row["series"], list | tuple | np.ndarray)
-        values = _plain(row["series"] if listed else None)
-        case = " ".join([*_words(metric), "|", *_words(context)]) if metric else ""
-        name = frozenset(map(_root, _words(metric.partition("(")[0])))
+        values = plain_values(row["series"] if listed else None)
+        case = " ".join([*split_words(metric), "|", *split_words(context)]) if metric else ""
+        name = frozenset(map(_root, split_words(metric.partition("(")[0])))
         return cls(row["id"], values, name, case, urgency.capitalize(), action)
 
     @cached_property

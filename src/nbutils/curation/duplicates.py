@@ -168,10 +168,12 @@ class _Reports:
     def __init__(self, texts: Sequence[str], series: Sequence[Series | None]) -> None:
         remember = lru_cache(CACHED)
         self.keys = [series_key(values) for values in series]
-        self._triples = remember(lambda i: _triples(_words(texts[i])))
+        self._triples = remember(lambda i: _triples(split_words(texts[i])))
         self._numbers = remember(lambda i: _numbers(texts[i], digits=1))
         follows = remember(_follows)
-        self._others = remember(lambda i: _numbers(texts[i], digits=2) - follows(_plain(series[i])))
+        self._others = remember(
+            lambda i: _numbers(texts[i], digits=2) - follows(plain_values(series[i]))
+        )
         self._content = remember(lambda i: _content(texts[i]) - _FORM_WORDS)
 
     def alike(self, a: int, b: int) -> str:
@@ -211,7 +213,7 @@ def _read(texts: Sequence[str]) -> tuple[dict[int, int], list[int], np.ndarray]:
     first: dict[bytes, int] = {}
     copies, distinct, signatures = {}, [], []
     for i, text in enumerate(texts):
-        words = _words(text)
+        words = split_words(text)
         digest = hashlib.blake2b(" ".join(words).encode(), digest_size=16).digest()
         if words and (j := first.setdefault(digest, i)) != i:
             copies[i] = j
@@ -224,7 +226,7 @@ def _read(texts: Sequence[str]) -> tuple[dict[int, int], list[int], np.ndarray]:
     return copies, distinct, rows
 
 
-def _words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Words and numbers in lower case, without punctuation: 1,400 as 1400, don't as dont."""
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-")
     plain = plain.casefold().replace("'", "").replace("\u2019", "")
@@ -282,7 +284,7 @@ def series_key(values: Series | None) -> Key:
     >>> series_key([5, 5, 5, 5])
     ()
     """
-    known = _plain(values)
+    known = plain_values(values)
     given = [v for v in known if v is not None]
     if len(given) < MIN_VALUES or min(given) == max(given):
         return ()
@@ -293,7 +295,7 @@ def series_key(values: Series | None) -> Key:
     return tuple("-" if v is None else f"{v / scale * (1 + 1e-9) + 0.0:.3e}" for v in known)
 
 
-def _plain(values: Iterable[float | None] | None) -> tuple[float | None, ...]:
+def plain_values(values: Iterable[float | None] | None) -> tuple[float | None, ...]:
     """Values as floats, None for what is missing or infinite."""
     given = () if values is None else values
     return tuple(float(v) if v is not None and math.isfinite(v) else None for v in given)

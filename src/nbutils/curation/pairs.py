@@ -207,7 +207,9 @@ def funnel(
     first = [r[0] for r in screened["reasons"] if r]
     rows = [("found", found), ("not readable", -len(unread))]
     rows += [(f"rejected: {name}", -first.count(name)) for name in _by_size(first)]
-    waiting = dropped[dropped["step"] != "screen"]
+    # a teacher's pair that was sent back may have been replaced by one made by rules
+    done = {e.id for e in curated}
+    waiting = dropped[(dropped["step"] != "screen") & ~dropped["id"].isin(done)]
     rows += [(f"no pair: {name}", -int(n)) for name, n in waiting["step"].value_counts().items()]
     left, steps = 0, []
     for name, change in rows:

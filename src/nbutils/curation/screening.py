@@ -14,7 +14,7 @@ from nbutils import claims
 from nbutils.claims import masks
 from nbutils.curation.duplicates import near_duplicates
 from nbutils.curation.jargon import unknown_terms
-from nbutils.curation.structure import Structured, structure
+from nbutils.curation.structure import MAX_CHARS, Structured, structure
 from nbutils.examples import DataFileError
 
 REASONS = (
@@ -29,8 +29,6 @@ REASONS = (
     "ungrounded",
 )
 MIN_WORDS = 40
-# a month of daily values with a page of prose is long; what is much longer is no single report
-MAX_CHARS = 40_000
 PARALLEL, CHUNK = 2_000, 250
 
 _WATCH = re.compile(

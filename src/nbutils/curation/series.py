@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
@@ -125,7 +126,7 @@ def _one_list(run: str) -> str:
     items = list(_ITEM.finditer(run))
     between = [run[a.end() : b.start()] for a, b in pairwise(items)]
     kinds = [re.sub(r"\s|and|then", "", text) for text in between]
-    usual = max(kinds, key=kinds.count, default="")
+    usual = Counter(kinds).most_common(1)[0][0] if kinds else ""
     # what stands before the first separator may be a date that leads to the list
     for item, text, kind in list(zip(items, between, kinds, strict=False))[1:]:
         if kind != usual and not re.search(r"and|then", text):

@@ -62,6 +62,10 @@ _PERIODS = (
 )
 
 
+# a page of prose over a month of daily values is long; what is much longer is no single report
+MAX_CHARS = 40_000
+
+
 @dataclass(frozen=True)
 class Structured:
     """What rules could read out of a report; a field that they could not find is empty.
@@ -156,7 +160,7 @@ def structure(text: str, known: Mapping[str, Mapping[str, str]] | None = None) -
     Parameters
     ----------
     text : str
-        A report in any of the known styles.
+        A report in any of the known styles; what lies beyond `MAX_CHARS` is not read.
     known : mapping, optional
         The glossary's terms by lower-cased name, as `facts.read_glossary` returns; a metric named
         there without a definition takes the glossary's.
@@ -171,6 +175,7 @@ def structure(text: str, known: Mapping[str, Mapping[str, str]] | None = None) -
     >>> found.metric, found.values, found.unit, found.period, found.cohort
     ('Logo churn', (2.1, 2.2, 2.1, 2.6), 'percent', 'month', 300.0)
     """
+    text = text[:MAX_CHARS]
     parts = split_passages(text)
     name, definition = _metric(parts, known or {})
     problem = unreadable(parts)
