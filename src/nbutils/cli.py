@@ -1,4 +1,4 @@
-"""The command ``nbutils``: run, check, report."""
+"""The command ``nbutils``: run, check, review, report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .errors import UserError
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--json", action="store_true", help="print one verdict a line")
     check.set_defaults(command=_check)
+    _add_review(commands)
     report = commands.add_parser("report", help="make the pages of a run again from its files")
     report.add_argument("--run", default="latest", help="name of the run (default: the latest)")
     report.set_defaults(command=_report)
@@ -90,6 +92,30 @@ def _add_run(commands: Any) -> None:
     run.set_defaults(command=_run)
 
 
+def _add_review(commands: Any) -> None:
+    review = commands.add_parser(
+        "review", help="make a page to review or rate with, and bring its decisions back"
+    )
+    review.add_argument("run", nargs="?", default="latest", help="name of the run")
+    review.add_argument(
+        "--queue",
+        default="candidates",
+        help="candidates (the default), adjudication of disputes, or ratings of answers",
+    )
+    review.add_argument("--reviewer", metavar="NAME", help="who reviews; asked on the page if left")
+    which = review.add_mutually_exclusive_group()
+    which.add_argument(
+        "--import", dest="imported", nargs="+", metavar="FILE", help="decisions of a page or table"
+    )
+    which.add_argument("--export", metavar="FILE", help="the queue as .csv, .xlsx or .jsonl")
+    review.add_argument(
+        "--same-person",
+        action="store_true",
+        help="import although this name decided the same items elsewhere",
+    )
+    review.set_defaults(command=_review)
+
+
 def _run(args: argparse.Namespace) -> int:
     from . import runner
 
@@ -104,6 +130,43 @@ def _report(args: argparse.Namespace) -> int:
     page, complete = pages.again(args.run)
     print(f"Report: {page}")
     return 0 if complete else 1
+
+
+def _review(args: argparse.Namespace) -> int:
+    from . import folders, records, review
+
+    run_dir = folders.find(args.run)
+    items = review.items_of(run_dir, args.queue)
+    path = review.decisions_file(run_dir, args.queue)
+    if broken := review.mend(path):
+        print(broken)
+    for file in args.imported or ():
+        merged = review.merge(
+            path,
+            Path(file),
+            items,
+            run=run_dir.name,
+            queue=args.queue,
+            reviewer=args.reviewer,
+            same_person=args.same_person,
+            at=records.now(),
+        )
+        print(f"{file}: {merged}")
+    if args.imported and args.queue == "adjudication":
+        items = review.items_of(run_dir, args.queue)
+    lines = review.read(path)
+    if args.export:
+        name = args.reviewer or ""
+        review.write_table(Path(args.export), review.order(items, name), lines, name)
+        print(f"Table: {args.export}")
+    elif not args.imported:
+        page = folders.reports() / run_dir.name / f"review_{args.queue}.html"
+        records.write_text(page, review.page_of(run_dir, args.queue, args.reviewer or ""))
+        print(f"Page: {page}")
+    print(review.standing_of(items, lines, args.queue))
+    if args.imported and args.queue != "ratings":
+        print(f"To train on what is approved: nbutils run --run {run_dir.name}")
+    return 0
 
 
 # --------------------------------------------------------------------------- check

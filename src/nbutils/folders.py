@@ -39,6 +39,14 @@ def reports() -> Path:
     return Path(override).resolve() / "reports" if override else root() / "reports"
 
 
+def cache() -> Path:
+    """The folder of answers that were paid for, shared by all runs: data/cache, or
+    ``$NBUTILS_ARTIFACTS/cache``.
+    """
+    override = os.environ.get("NBUTILS_ARTIFACTS")
+    return Path(override).resolve() / "cache" if override else root() / "data" / "cache"
+
+
 def data_dir(task: str = "growth") -> Path:
     """The folder of a task's committed inputs.
 

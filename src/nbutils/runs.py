@@ -19,6 +19,7 @@ from .examples import read_jsonl
 from .folders import (
     FIRST_STAGE,
     artifacts,
+    cache,
     check_name,
     data_dir,
     find,
@@ -43,6 +44,7 @@ __all__ = [
     "RunError",
     "UserError",
     "artifacts",
+    "cache",
     "check_name",
     "data_dir",
     "find",
@@ -53,7 +55,14 @@ __all__ = [
 
 WRITERS = {
     "01": ("screened.jsonl", "curated.jsonl", "families.json"),
-    "02": ("candidates.jsonl", "attempts.jsonl", "decisions.jsonl", "train.jsonl", "val.jsonl"),
+    "02": (
+        "candidates.jsonl",
+        "attempts.jsonl",
+        "recorded_cache",
+        "decisions.jsonl",
+        "train.jsonl",
+        "val.jsonl",
+    ),
     "03": ("plan.json", "adapter", "training_log.jsonl", "training.json"),
     "04": ("predictions.jsonl", "claims.jsonl", "scores.json", "gate.json", "ratings.jsonl"),
     "05": ("regression.json", "grounded_predictions.jsonl", "grounding.json"),

@@ -67,6 +67,59 @@ def wilson(successes: int, n: int) -> Estimate:
     return Estimate(p, low, high, n)
 
 
+def kappa(pairs: Sequence[tuple[float, float]], *, weighted: bool = False) -> Estimate:
+    """Agreement of two raters beyond chance, with its 95% interval.
+
+    Parameters
+    ----------
+    pairs : sequence of (number, number)
+        What the two raters said of each item; booleans are numbers.
+    weighted : bool
+        Whether a difference counts by its square (Cohen 1968) and not as right or wrong
+        (Cohen 1960).
+
+    Returns
+    -------
+    Estimate
+        The interval is from the asymptotic error (Fleiss, Cohen and Everitt 1969). Where the two
+        agree throughout that error is 0, and the lower end is taken from the Wilson interval of
+        the agreement instead; without any error otherwise (one rater says one thing only) there
+        is no interval. None where both said one and the same thing throughout: what is agreed by
+        chance is then all there is.
+
+    Examples
+    --------
+    >>> e = kappa([(1, 1)] * 20 + [(0, 0)] * 20)
+    >>> e.value, round(e.low, 2)
+    (1.0, 0.82)
+    >>> kappa([(1, 1), (1, 1)]).value is None
+    True
+    """
+    levels = sorted({level for pair in pairs for level in pair})
+    if len(levels) < 2:
+        return Estimate(None, None, None, len(pairs))
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    lowest, highest = (int(levels[0]), int(levels[-1])) if weighted else (0, len(levels) - 1)
+    size = highest - lowest + 1
+    table = np.zeros((size, size))
+    for a, b in pairs:
+        # weights follow the distance of the levels, also of those that nobody used
+        i, j = (int(a), int(b)) if weighted else (levels.index(a), levels.index(b))
+        table[i - lowest, j - lowest] += 1
+    if np.trace(table) == len(pairs):
+        shares = table.sum(axis=0) / len(pairs)
+        by_chance = float((shares**2).sum())
+        least = wilson(len(pairs), len(pairs)).low or 0.0
+        return Estimate(1.0, max((least - by_chance) / (1 - by_chance), -1.0), 1.0, len(pairs))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = cohens_kappa(table, wt="quadratic" if weighted else None)
+    if not found.std_kappa > 0:
+        return Estimate(float(found.kappa), None, None, len(pairs))
+    low, high = max(float(found.kappa_low), -1.0), min(float(found.kappa_upp), 1.0)
+    return Estimate(float(found.kappa), low, high, len(pairs))
+
+
 def ratio(numerators: ArrayLike, denominators: ArrayLike, *, seed: int = 0) -> Estimate:
     """A share of items pooled over documents, the interval from resampling documents.
 

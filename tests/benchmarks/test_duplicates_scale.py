@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbutils.curation.conflicts import conflicts
-from nbutils.curation.duplicates import near_duplicates
+from nbutils.gates.conflicts import conflicts
+from nbutils.gates.duplicates import near_duplicates
 
 Corpus = tuple[list[str], list[list[float]], dict[int, int]]
 

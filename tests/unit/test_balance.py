@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nbutils import stats
-from nbutils.curation.balance import DIMENSIONS, balance, describe, wanted
+from nbutils.balance import DIMENSIONS, balance, describe, wanted
 from nbutils.curation.queue import look_next
 from nbutils.examples import DataFileError, Example, read_examples, read_jsonl
 

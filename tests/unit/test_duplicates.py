@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nbutils.curation.conflicts import conflicts, stances
-from nbutils.curation.duplicates import near_duplicates, series_key
 from nbutils.examples import DataFileError, jaccard
+from nbutils.gates.conflicts import conflicts, stances
+from nbutils.gates.duplicates import near_duplicates, series_key
 
 DATA = Path(__file__).parents[2] / "data" / "growth"
 

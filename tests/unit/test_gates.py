@@ -7,6 +7,7 @@ from nbutils.examples import parse_case, read_examples, read_jsonl
 
 FALLING = "Metric: Churn rate\nData: [4.1%, 3.6%, 3.2%, 2.8%] (last 4 months)"
 RISING = "Metric: Activation Rate\nData: [0.31, 0.34, 0.38, 0.42] (last 4 weeks)"
+CLIMBING = "Metric: Churn rate\nData: [2.8%, 3.2%, 3.6%, 4.1%] (last 4 months)"
 UNKNOWN = "Metric: Zorblings by e-mail\nData: [310, 280, 240, 190] (last 4 weeks)"
 
 
@@ -20,6 +21,7 @@ UNKNOWN = "Metric: Zorblings by e-mail\nData: [310, 280, 240, 190] (last 4 weeks
         (RISING, "It went from 0.31 to 0.42, which is no deterioration.", None),
         (RISING, "If nothing is done it may deteriorate.", None),
         (RISING, "Mobile got worse while the whole improved.", None),
+        (CLIMBING, "Mobile improved while the whole got worse.", None),
         (RISING, "The welcome mail was changed. It rose from 0.31 to 0.42.", None),
         (UNKNOWN, "Zorblings have deteriorated, from 310 to 190.", None),
     ],

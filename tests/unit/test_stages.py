@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from nbutils import augmentation, curation, evaluation, facts
+from nbutils import augmentation, curation, evaluation, facts, review
+from nbutils.errors import UserError
 from nbutils.examples import URGENCIES, DataFileError, Example, read_examples, target
 from nbutils.gates import first_fault
 from nbutils.models import Completion
@@ -120,60 +122,50 @@ def test_a_family_is_never_divided(candidates: list[Example]) -> None:
 # --------------------------------------------------------------------------- augmentation
 
 
-def decision(item: str, reviewer: str, kind: str, **more: str) -> dict[str, str]:
-    return {"id": item, "reviewer": reviewer, "decision": kind, **more}
+@pytest.fixture
+def reviewed(candidates: list[Example]) -> tuple[list[Example], pd.DataFrame, pd.DataFrame]:
+    """Six candidates: approved, half reviewed, rejected, edited, unreviewed, stopped by a gate."""
+    items = [review.Item.from_example(e) for e in candidates[:6]]
+
+    def said(item: int, reviewer: str, decision: str, **more: str) -> dict[str, str]:
+        found = items[item]
+        return {"item": found.hash, "reviewer": reviewer, "decision": decision, **more}
+
+    lines = [said(0, "x", "approve"), said(0, "y", "approve"), said(1, "x", "approve")]
+    lines += [said(2, "x", "reject", reason="vague"), said(2, "y", "reject")]
+    lines += [said(3, "x", "approve"), said(3, "y", "edit", edit="mended")]
+    gated = pd.DataFrame({"id": [e.id for e in candidates[:6]], "passed": [True] * 5 + [False]})
+    return candidates[:6], gated, review.settle(items, lines)
 
 
-def test_review_fails_closed(candidates: list[Example]) -> None:
-    items = candidates[:6]
-    a, b, c, d, e, f = (i.id for i in items)
-    rows = [
-        decision(a, "x", "approve"),
-        decision(a, "y", "approve"),
-        decision(b, "x", "approve"),
-        decision(c, "x", "reject", reason="vague"),
-        decision(c, "y", "reject"),
-        decision(d, "x", "approve"),
-        decision(d, "y", "reject"),
-        decision(e, "x", "reject"),
-        decision(e, "x", "approve"),
-        decision(e, "y", "edit", edited_output="mended"),
-        decision("unknown", "x", "approve"),
+def test_only_what_two_reviewers_approved_is_left(reviewed: Any) -> None:
+    items, _, settled = reviewed
+    approved = augmentation.approved(items, settled)
+    assert [(x.id, x.output) for x in approved] == [
+        (items[0].id, items[0].output),
+        (items[3].id, "mended"),
     ]
-    decided = augmentation.decide(rows, items).set_index("id")
-    assert decided["status"].to_dict() == {
-        a: "approved",
-        b: "not reviewed",
-        c: "rejected",
-        d: "disputed",
-        e: "approved",
-        f: "not reviewed",
-    }
-    assert decided.loc[c, "reason"] == "no reason given; vague"
-    approved = augmentation.approved(items, decided.reset_index())
-    assert [(x.id, x.output) for x in approved] == [(a, items[0].output), (e, "mended")]
+    assert settled["reason"].tolist()[2] == "no reason given; vague"
 
 
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ({"id": "a", "reviewer": "x"}, "no 'decision'"),
-        (decision("a", "x", "maybe"), "is 'maybe'; expected one of approve, edit, reject"),
-        (decision("a", "x", "edit"), "an edit without 'edited_output'"),
-    ],
-)
-def test_bad_decisions_are_refused(row: dict[str, str], said: str) -> None:
-    with pytest.raises(DataFileError, match=said):
-        augmentation.decide([row], [])
+def test_what_is_not_reviewed_is_counted_among_what_passed(reviewed: Any) -> None:
+    _, gated, settled = reviewed
+    counts = augmentation.review_counts(gated, settled)
+    assert counts == {"reviewable": 5, "not_reviewed": 2}
 
 
-def test_children_of_validation_examples_are_left_out(candidates: list[Example]) -> None:
-    a, b, c = candidates[:3]
-    sides = {a.meta["seed_id"]: "train", b.meta["seed_id"]: "val"}
-    usable, left = augmentation.by_parent([a, b, c], sides)
-    assert ([e.id for e in usable], [e.id for e in left]) == ([a.id, c.id], [b.id])
-    with pytest.raises(DataFileError, match="no 'seed_id'"):
-        augmentation.by_parent([replace(a, meta={})], sides)
+def test_training_waits_for_the_review_and_says_how_to_go_on(reviewed: Any) -> None:
+    _, gated, settled = reviewed
+    augmentation.require_review(gated, settled, 3, "trial")
+    augmentation.require_review(gated, settled, 0, "trial")
+    said = "2 of 5 candidates are not reviewed, and 4 have to be decided .* `nbutils review trial`"
+    with pytest.raises(UserError, match=said):
+        augmentation.require_review(gated, settled, 4, "trial")
+    # where fewer were generated than required, all of them are
+    with pytest.raises(UserError, match="and 5 have to be decided"):
+        augmentation.require_review(gated, settled, 100, "trial")
+    none = gated.assign(passed=False)
+    augmentation.require_review(none, settled, 100, "trial")
 
 
 def test_gates_catch_what_code_can_see(candidates: list[Example]) -> None:
@@ -281,3 +273,32 @@ def test_few_shot_prompts_are_nested_and_chosen_by_the_answers(candidates: list[
     best, table = evaluation.choose_shots(ByLength([]), val, sets, form="brief")
     assert best == "2 examples"
     assert table["n"].tolist() == [2, 2]
+
+
+def rated(item: str, rater: str, rating: int) -> dict[str, Any]:
+    return {"item": item, "reviewer": rater, "decision": "rate", "rating": rating}
+
+
+def test_usefulness_is_the_mean_of_what_people_said_of_each_system() -> None:
+    answers = {
+        name: [
+            {"instruction": "i", "input": f"case {n}", "output": f"{name} {n}"} for n in range(4)
+        ]
+        for name in ("base", "tuned", "silent")
+    }
+    hashes = {
+        name: [review.item_hash("i", row["input"], row["output"]) for row in rows]
+        for name, rows in answers.items()
+    }
+    lines = [rated(h, "anna", r) for h, r in zip(hashes["base"], (0, 1, 1, 2), strict=True)]
+    lines += [rated(h, "ben", r) for h, r in zip(hashes["base"], (1, 1, 2, 2), strict=True)]
+    lines += [rated(h, "anna", 4) for h in hashes["tuned"]]
+    lines += [rated("of another run", "anna", 0)]
+    table = evaluation.usefulness(answers, lines).set_index("system")
+    assert table.index.tolist() == ["base", "tuned"]
+    assert table.loc["base", "value"] == pytest.approx(1.25)
+    assert table.loc["base", ["n", "raters"]].tolist() == [4, 2]
+    assert table.loc["base", "low"] < 1.25 < table.loc["base", "high"]
+    assert table.loc["tuned", "value"] == 4
+    assert pd.isna(table.loc["tuned", "low"])  # equal ratings show no spread to judge by
+    assert evaluation.usefulness(answers, []).empty

@@ -1,8 +1,9 @@
 """Which reports are worth training on, why the others are not, and which belong together."""
 
-from .balance import balance, describe, wanted
-from .conflicts import conflicts
-from .duplicates import near_duplicates
+from nbutils.balance import balance, describe, wanted
+from nbutils.gates.conflicts import conflicts
+from nbutils.gates.duplicates import near_duplicates
+
 from .export import chat_rows, dataset_card, instruction_rows, write_dataset
 from .measuring import confusion, read_labels, score, score_fields
 from .pairs import check_forms, curate, from_rules, funnel

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from nbutils.curation.balance import balance, describe
+from nbutils.balance import balance, describe
 from nbutils.examples import CaseError, DataFileError, Example, messages, target, to_jsonl
 
 # configuration of the card to its files; {split} stands for train or validation

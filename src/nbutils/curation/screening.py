@@ -12,10 +12,10 @@ import pandas as pd
 
 from nbutils import claims
 from nbutils.claims import masks
-from nbutils.curation.duplicates import near_duplicates
-from nbutils.curation.jargon import unknown_terms
 from nbutils.curation.structure import MAX_CHARS, Structured, structure
 from nbutils.examples import DataFileError
+from nbutils.gates.duplicates import near_duplicates
+from nbutils.gates.jargon import own_names, unknown_terms
 
 REASONS = (
     "vague",
@@ -240,13 +240,7 @@ def judge(
         doubts.append(f"few magnitudes in the analysis: {', '.join(sizes)}")
     _action(parts, found, doubts)
     prose = "\n".join([parts.changes, parts.analysis, parts.action])
-    # a metric that is only an abbreviation explains nothing by its own name
-    named = (
-        parts.metric
-        if parts.definition or not re.fullmatch(r"[A-Z\d-]+( \w+)?", parts.metric)
-        else ""
-    )
-    exempt = f"{named} {parts.definition} {parts.context}"
+    exempt = own_names(parts.metric, parts.definition, parts.context)
     if terms := unknown_terms(text, prose, glossary, exempt):
         found["undefined_jargon"] = f"not in the glossary, not explained: {', '.join(terms)}"
     elif once := unknown_terms(text, prose, glossary, exempt, least=1):

@@ -16,6 +16,9 @@ from nbutils.examples import (
     CaseError,
     DataFileError,
     Example,
+    alike_sets,
+    find_alike,
+    in_common,
     jaccard,
     parse_answer,
     parse_case,
@@ -92,8 +95,7 @@ def families(examples: Sequence[Example], *, related: Sequence[tuple[str, str]] 
     list of int
         Numbered from 0 in the order of appearance.
     """
-    found = [shingles(e.input) for e in examples]
-    groups = [[i, j] for i, j in _alike(found, found, ALIKE) if i < j]
+    groups = find_alike([e.input for e in examples], ALIKE)
     place: dict[str, int] = {}
     for position, example in enumerate(examples):
         groups.append([position, place.setdefault(example.id, position)])
@@ -278,17 +280,15 @@ def overlaps(
 
     Notes
     -----
-    Only texts that share one of their rarest word sequences can be as alike as the threshold, so
-    only those are compared: the prefix filter of Chaudhuri, Ganti and Kaushik (2006, "A primitive
-    operator for similarity joins in data cleaning"). It misses nothing.
+    Nothing as alike as the threshold is missed (see `nbutils.examples.alike_sets`).
     """
     texts = [_text(e) for e in train], [_text(e) for e in held_out]
     sets = [shingles(t) for t in texts[0]], [shingles(t) for t in texts[1]]
     found: dict[tuple[int, int], str] = {}
     for how, pairs in (
-        ("same text", _equal([[_plain(t)] for t in texts[0]], [[_plain(t)] for t in texts[1]])),
-        ("same series", _equal([_scaled(t) for t in texts[0]], [_series(t) for t in texts[1]])),
-        ("equal but for details", _alike(*sets, threshold)),
+        ("same text", in_common([[_plain(t)] for t in texts[0]], [[_plain(t)] for t in texts[1]])),
+        ("same series", in_common([_scaled(t) for t in texts[0]], [_series(t) for t in texts[1]])),
+        ("equal but for details", alike_sets(*sets, threshold)),
     ):
         for pair in pairs:
             found.setdefault(pair, how)
@@ -327,30 +327,3 @@ def _series(text: str, factor: float = 1) -> list[str]:
     if len([v for v in values if v is not None]) < MIN_SERIES:
         return []
     return [" ".join("-" if v is None else f"{v * factor:.6g}" for v in values)]
-
-
-def _equal(
-    ours: Sequence[Sequence[str]], theirs: Sequence[Sequence[str]]
-) -> Iterator[tuple[int, int]]:
-    """Pairs of positions that have a key in common."""
-    holders: dict[str, list[int]] = {}
-    for j, keys in enumerate(theirs):
-        for key in keys:
-            holders.setdefault(key, []).append(j)
-    for i, keys in enumerate(ours):
-        yield from ((i, j) for key in keys for j in holders.get(key, ()))
-
-
-def _alike(
-    ours: Sequence[frozenset[str]], theirs: Sequence[frozenset[str]], threshold: float
-) -> Iterator[tuple[int, int]]:
-    counts = Counter(s for found in (*ours, *theirs) for s in found)
-
-    def prefix(found: frozenset[str]) -> list[str]:
-        # two sets that overlap by the threshold share one of these many rarest elements
-        size = len(found) - int(np.ceil(threshold * len(found) - 1e-9)) + 1
-        return sorted(found, key=lambda s: (counts[s], s))[:size]
-
-    for i, j in sorted(set(_equal([prefix(s) for s in ours], [prefix(s) for s in theirs]))):
-        if jaccard(ours[i], theirs[j]) >= threshold:
-            yield i, j

@@ -15,18 +15,25 @@ from .base import (
     template_fingerprint,
     training_dtype,
 )
+from .calls import Budget, Outcome, Reply, Request, Service, ask_all
 from .endpoint import Endpoint
 from .local import ADAPTER_NOTE, LocalModel
 
 __all__ = [
     "ADAPTER_NOTE",
     "DEFAULT_BASE",
+    "Budget",
     "Completion",
     "Endpoint",
     "LocalModel",
     "Messages",
     "Model",
     "ModelError",
+    "Outcome",
+    "Reply",
+    "Request",
+    "Service",
+    "ask_all",
     "base_path",
     "encode",
     "load",

@@ -51,6 +51,7 @@ def front_page(run_dir: Path, out_dir: Path) -> Path:
         title=f"Run {name}",
         verdict=_verdict(files),
         subtitle=_subtitle(files),
+        review=_review(files),
         stale=run.get("status") in ("failed", *UNFINISHED),
         banners=_banners(files),
         problems=problems,
@@ -125,6 +126,20 @@ def _verdict(files: Record) -> Record:
     passed = gate.get("passed")
     more = "The gate is passed." if passed else "The gate is not passed."
     return {"tone": "passed" if passed else "failed", "text": str(gate["verdict"]), "more": more}
+
+
+def _review(files: Record) -> str:
+    """How many candidates nobody decided on; they are not trained on, and readers must know."""
+    counts = _mapping(files.get("02", {}).get("counts"))
+    left, of = counts.get("not_reviewed"), counts.get("reviewable")
+    if left is None or not of:
+        return ""
+    if not left:
+        return f"All {_plain(of)} generated candidates that passed the gates were reviewed."
+    return (
+        f"{_plain(left)} of {_plain(of)} generated candidates not reviewed: they were left out of "
+        f"training."
+    )
 
 
 def _subtitle(files: Record) -> str:

@@ -1,4 +1,4 @@
-"""The one gate between a written example and training: case, form, length, numbers."""
+"""What is wrong with one example by itself: case, form, length, direction, numbers."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def told_wrong_way(case: Case, analysis: str) -> str | None:
     >>> told_wrong_way(case, "Churn has deteriorated, from 4.1% to 2.8%.")
     "'deteriorated': Churn rate moved down, which is good"
     """
-    found = facts.compute(case)
-    if found.good is None:
-        return None
     opening = " ".join(re.split(r"(?<=[.!?])\s", analysis)[:2]).lower()
-    said = {kind: _said(pattern, opening) for kind, pattern in ((True, _BETTER), (False, _WORSE))}
-    wrong = said[not found.good]
-    if not wrong or said[found.good]:
+    better, worse = _said(_BETTER, opening), _said(_WORSE, opening)
+    if bool(better) == bool(worse):
+        return None
+    # read only now, for computing them takes the time and few openings judge
+    found = facts.compute(case)
+    if found.good is None or found.good == bool(better):
         return None
     news = "good" if found.good else "bad"
-    return f"'{wrong}': {case.metric} moved {found.direction}, which is {news}"
+    return f"'{better or worse}': {case.metric} moved {found.direction}, which is {news}"
 
 
 def _said(pattern: re.Pattern[str], low: str) -> str:

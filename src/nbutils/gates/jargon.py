@@ -137,7 +137,7 @@ def unknown_terms(
     known : collection of str
         The glossary's terms, lower-cased.
     exempt : str
-        Names that the report itself sets, such as its metric and its context.
+        Names that the report itself sets, as `own_names` gives them.
     least : int
         How often a term must be used: an argument that hangs on a term comes back to it.
     """
@@ -146,6 +146,15 @@ def unknown_terms(
     for term in _mentioned(prose, own, known):
         counts[term] = counts.get(term, 0) + 1
     return sorted(t for t, n in counts.items() if n >= least and not _explained(t, text))
+
+
+def own_names(metric: str, definition: str, context: str) -> str:
+    """Names that a report itself sets, by its metric and its context.
+
+    A metric that is only an abbreviation explains nothing by its own name.
+    """
+    bare = not definition and re.fullmatch(r"[A-Z\d-]+( \w+)?", metric)
+    return f"{'' if bare else metric} {definition} {context}"
 
 
 def _mentioned(prose: str, own: set[str], known: Collection[str]) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nbutils.curation.duplicates import (
+from nbutils.examples import DataFileError
+from nbutils.gates.duplicates import (
     MIN_VALUES,
     ORIGINALS,
     Key,
@@ -20,7 +21,6 @@ from nbutils.curation.duplicates import (
     series_key,
     split_words,
 )
-from nbutils.examples import DataFileError
 
 _KEEP = re.compile(
     r"(?<!the )(?<!a )(?<!since )(?<!after )\b(?:keep(?:s|ing)?|extend\w*|roll\w* out|"
