@@ -90,8 +90,9 @@ def score(example: Example, completion: Completion) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``id``, ``instruction``, ``input``, ``output``, the checks of `check_format` as ``format_...``, ``house_form``,
-        ``stopped``, counts of claims (``supported``, ``wrong``, ``checked``), ``faithful``,
+        ``id``, ``instruction``, ``input``, ``output``, the checks of `check_format` as
+        ``format_...``, ``house_form``, ``stopped``, counts of claims (``supported``, ``wrong``,
+        ``checked``), ``faithful``,
         ``precision``, ``coverage``, ``digits``, ``urgency_ok``, ``urgency_known``, tokens, seconds
         and ``claims`` (list of dict).
     """

@@ -48,7 +48,7 @@ NASTY = (
 TROUBLE = (
     "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.blockedURI))"
 )
-NO_STORAGE = "Storage.prototype.setItem = () => { throw new Error('QuotaExceededError') }"
+NO_STORAGE = "Storage.prototype.setItem = () => { throw new Error('full') }"
 
 
 def small(n=4, **changes):
@@ -235,8 +235,11 @@ def test_keys_stay_silent_while_somebody_types_or_copies(desk):
     shown.keyboard.type("Asa 1 r?")
     press(shown, "Enter")
     assert text(shown, ".who").startswith("Asa 1 r?")
-    press(shown, "Control+a", "Control+c", "Alt+s", "Meta+r", "Control+1")
-    assert counts(shown) == (0, 0, 0, 0)
+    press(shown, "a")
+    for key in ("Control+a", "Control+c", "Alt+s", "Meta+e", "Control+u"):
+        press(shown, key)
+        assert (counts(shown), shown.locator("textarea").count()) == ((1, 0, 0, 0), 0), key
+    press(shown, "u")
     press(shown, "e")
     shown.keyboard.type("arsun0123?")
     assert shown.locator("textarea").input_value().startswith("arsun0123?")
@@ -261,8 +264,10 @@ def test_seconds_count_only_what_was_in_view(desk, tmp_path, browser):
     context = browser.new_context()
     context.clock.install()
     shown = desk(rendered(small(2)), context)
-    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
-    hide += " document.dispatchEvent(new Event('visibilitychange')) }"
+    hide = """value => {
+      Object.defineProperty(document, "hidden", { value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
     context.clock.run_for(4000)
     shown.evaluate(hide, True)
     context.clock.run_for(60_000)
@@ -273,7 +278,7 @@ def test_seconds_count_only_what_was_in_view(desk, tmp_path, browser):
     context.clock.run_for(2000)
     press(shown, "a", "a")
     lines = review.read_table(send_back(shown, tmp_path), small(2))[1]
-    assert [line["seconds"] for line in lines] == pytest.approx([6, 9], abs=0.3)
+    assert [line["seconds"] for line in lines] == pytest.approx([6, 9], abs=2)
     context.close()
 
 
@@ -384,6 +389,7 @@ def test_a_file_goes_on_in_another_browser_and_no_other_file_does(desk, tmp_path
     first = desk(rendered(items))
     press(first, "a", "r", "1", "s")
     file = send_back(first, tmp_path)
+    rows = file.read_text(encoding="utf-8").splitlines()
     other = desk(rendered(items))
     said = load(other, file)
     assert said.startswith("3 new lines from review-cpu-candidates-Ada.jsonl, 0 known already.")
@@ -393,12 +399,11 @@ def test_a_file_goes_on_in_another_browser_and_no_other_file_does(desk, tmp_path
     again = send_back(other, tmp_path)
     assert len({line["client"] for line in review.read_table(again, items)[1]}) == 1
     wrong = tmp_path / "wrong.jsonl"
-    rows = file.read_text(encoding="utf-8").splitlines()
     for content, expected in (
         (rows[0].replace('"cpu"', '"gpu"'), "belongs to candidates of run gpu"),
         (rows[0].replace('"candidates"', '"ratings"'), "belongs to ratings of run cpu"),
         (rows[0].replace('"Ada"', '"Ben"'), "holds the decisions of Ben, and you are Ada"),
-        (rows[1], "was not made by this page"),
+        (rows[1], "was not made by"),
         ("\n".join([*rows, '{"at": 1']), "line 5, is not a decision: nothing was loaded"),
         ("PK\u0000\u0001", "line 1, is not a decision"),
     ):
@@ -455,11 +460,11 @@ def test_without_storage_the_page_says_so_and_loses_nothing(desk, tmp_path):
 
 def test_a_full_storage_is_tried_again(desk):
     shown = desk(rendered(small(3)))
-    shown.evaluate("Storage.prototype.was = Storage.prototype.setItem")
-    shown.evaluate(NO_STORAGE)
+    shown.evaluate("() => { Storage.prototype.was = Storage.prototype.setItem }")
+    shown.evaluate(f"() => {{ {NO_STORAGE} }}")
     press(shown, "a")
     assert text(shown, ".saved") == "✗ Not saved"
-    shown.evaluate("Storage.prototype.setItem = Storage.prototype.was")
+    shown.evaluate("() => { Storage.prototype.setItem = Storage.prototype.was }")
     press(shown, "a")
     assert (text(shown, ".saved"), shown.locator(".banner").count()) == ("✓ Saved", 0)
 
@@ -526,7 +531,7 @@ def test_nothing_in_an_item_can_run_or_hide(desk, tmp_path):
     shown.keyboard.type("<b onclick=1>")
     press(shown, "Enter", "r", "1", "e")
     shown.locator("textarea").fill(f"{NASTY} and more")
-    press(shown, "Control+Enter", "ArrowLeft", "?", "Escape", "1")
+    press(shown, "Control+Enter", "ArrowLeft", "?", "Escape", "ArrowRight", "1")
     assert text(shown, ".card h3") == "All 3 decided"
     assert shown.evaluate("window.hit") is None
     assert shown.locator(".nbreview :is(img, script, b[onclick])").count() == 0
@@ -564,7 +569,11 @@ SIZES = [(390, 844), (1400, 900)]
 def test_nothing_sticks_out_at_any_width(desk, size):
     long = [
         review.Item(
-            f"id{i}{'x' * 60}", LONG, f"{CASE}\nContext: {LONG}", f"{ANSWER}\n{LONG}", (LONG[:200],)
+            f"id{i}{'x' * 60}",
+            f"{i} {LONG}",
+            f"{CASE}\nContext: {LONG}",
+            f"{ANSWER}\n{LONG}",
+            (LONG[:200],),
         )
         for i in range(2)
     ]
@@ -573,24 +582,22 @@ def test_nothing_sticks_out_at_any_width(desk, size):
         rendered(long, reasons=reasons, title="T" * 90),
         viewport={"width": size[0], "height": size[1]},
     )
-    sides = "document.documentElement.scrollWidth - innerWidth + Math.max(0,"
-    sides += "...[...document.querySelectorAll('.nbreview, .bar, .top')].map(e => e.scrollWidth - e.clientWidth))"
+    sides = """[document.documentElement, ...document.querySelectorAll(".nbreview, .top, .bar")]
+      .map((e) => e.scrollWidth - e.clientWidth).filter((difference) => difference > 0)"""
     bar = "document.querySelector('.bar').getBoundingClientRect().bottom <= innerHeight + 1"
     for keys in ("", "r", "Escape e", "Escape n", "Escape ?", "Escape a", "r 1"):
         press(shown, *keys.split())
-        assert (shown.evaluate(sides), shown.evaluate(bar)) == (0, True), keys
+        assert (shown.evaluate(sides), shown.evaluate(bar)) == ([], True), keys
     assert text(shown, ".card h3") == "All 2 decided"
 
 
 def test_dark_mode_is_dark(desk):
-    brightness = {}
+    shown, brightness = desk(rendered(small(1))), []
     for scheme in ("dark", "light"):
-        shown = desk(rendered(small(1)), color_scheme=scheme)
-        colour = shown.evaluate(
-            "getComputedStyle(document.querySelector('.nbreview')).backgroundColor"
-        )
-        brightness[scheme] = sum(map(int, re.findall(r"\d+", colour)[:3]))
-    assert brightness["dark"] < 150 < 600 < brightness["light"]
+        shown.emulate_media(color_scheme=scheme)
+        style = "getComputedStyle(document.querySelector('.nbreview')).backgroundColor"
+        brightness.append(sum(map(int, re.findall(r"\d+", shown.evaluate(style))[:3])))
+    assert brightness[0] < 150 < 600 < brightness[1]
 
 
 def test_a_lost_focus_is_told_and_one_click_brings_it_back(desk):
@@ -627,8 +634,13 @@ def test_five_hundred_items_open_and_move_at_once(desk, real):
     shown = desk(html)
     opened = shown.evaluate("performance.timing.domComplete - performance.timing.navigationStart")
     shown.evaluate(
-        "window.took = []; document.addEventListener('keydown', () => { const t = performance.now();"
-        " requestAnimationFrame(() => setTimeout(() => took.push(performance.now() - t))) }, true)"
+        """() => {
+          window.took = [];
+          addEventListener("keydown", () => {
+            const pressed = performance.now();
+            requestAnimationFrame(() => setTimeout(() => took.push(performance.now() - pressed)));
+          }, true);
+        }"""
     )
     for _ in range(15):
         press(shown, "a", "r", "4", "ArrowLeft")
@@ -641,7 +653,41 @@ def test_five_hundred_items_open_and_move_at_once(desk, real):
     assert statistics.median(took) < 300
 
 
+def test_saving_that_takes_long_is_told_and_no_decision_waits_for_it(browser):
+    context = browser.new_context()
+    context.clock.install()
+    shown = context.new_page()
+    load_module(shown)
+    shown.evaluate(
+        """() => {
+          const root = document.body.appendChild(document.createElement("main"));
+          const items = ["a", "b", "c"].map((item) => ({ item, id: item, input: "", output: "x" }));
+          window.asked = 0;
+          const save = () => (asked++, new Promise((done) => (window.answer = done)));
+          const options = { title: "T", queue: "candidates", reviewer: "Ada", items, save };
+          own.mount(root, { ...options, slow: "Slow." });
+          root.focus();
+        }"""
+    )
+    press(shown, "a", "a")
+    assert (counts(shown)[0], text(shown, ".saved"), shown.evaluate("asked")) == (2, "Saving…", 1)
+    context.clock.run_for(6000)
+    assert text(shown, ".banner span") == "Slow."
+    shown.evaluate("answer()")
+    shown.evaluate("answer()")
+    assert (text(shown, ".saved"), shown.locator(".banner").count()) == ("✓ Saved", 0)
+    context.close()
+
+
 # --------------------------------------------------------------------------- the same as Python
+
+
+def load_module(shown):
+    """Give a page the front end's own functions as `own`."""
+    source = base64.b64encode(bundle("review_widget.js").encode()).decode()
+    shown.evaluate(
+        f"import('data:text/javascript;base64,{source}').then((m) => {{ window.own = m }})"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -649,10 +695,7 @@ def module(browser):
     """A function that evaluates an expression on the front end's own functions, `own`."""
     context = browser.new_context()
     blank = context.new_page()
-    source = base64.b64encode(bundle("review_widget.js").encode()).decode()
-    blank.evaluate(
-        f"import('data:text/javascript;base64,{source}').then(m => {{ window.own = m }})"
-    )
+    load_module(blank)
     yield lambda expression, *values: blank.evaluate(f"v => {expression}", list(values))
     context.close()
 
@@ -694,6 +737,18 @@ def test_differences_can_be_read_either_way(module):
         ["+", "x "],
         ["=", "c d"],
     ]
+
+
+def test_the_guess_of_the_time_left_is_coarse(module, desk):
+    for seconds, said in ((20, "1 min"), (700, "12 min"), (4150, "1 h 10"), (7190, "2 h")):
+        assert module("own.duration(...v)", seconds) == said
+    line = {"queue": "candidates", "reviewer": "Ada", "decision": "approve", "client": "x"}
+    lines = [
+        line | {"at": f"2026-01-01T00:00:0{i}.000Z", "item": item.hash, "seconds": seconds}
+        for i, (item, seconds) in enumerate(zip(small(40), (9, 30, 1800), strict=False))
+    ]
+    shown = desk(rendered(small(40), lines=lines))
+    assert text(shown, ".counts").startswith("3 of 40 decided, about 19 min left")
 
 
 def test_a_queue_that_does_not_exist_or_holds_an_item_twice_is_refused():
@@ -786,7 +841,7 @@ def notebook(lab, browser):
 
 def run_cells(shown):
     shown.evaluate("document.querySelector('.nbreview')?.setAttribute('data-old', '')")
-    shown.get_by_text("Idle").first.wait_for(timeout=40_000)
+    shown.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=40_000)
     shown.locator(".jp-Notebook .cm-content").first.click()
     press(shown, "Shift+Enter", "Shift+Enter")
     shown.locator(".nbreview:not([data-old]) .body > *").first.wait_for(timeout=40_000)
@@ -846,12 +901,7 @@ def test_the_widget_goes_on_after_a_reload_and_after_a_new_kernel(notebook, lab)
     shown.locator(".nbreview .case h3").click()
     press(shown, "Control+s")
     before = (counts(shown), task(shown))
-    until(
-        lambda: (
-            "nbreview" in (folder / "review.ipynb").read_text()
-            or not shown.locator(".jp-mod-dirty").count()
-        )
-    )
+    until(lambda: "widget-view+json" in (folder / "review.ipynb").read_text(encoding="utf-8"))
     shown.on("dialog", lambda dialog: dialog.accept())
     shown.reload()
     shown.locator(".nbreview .item").wait_for(timeout=40_000)

@@ -24,11 +24,12 @@ from pydantic import BaseModel
 
 from nbutils.errors import UserError
 from nbutils.examples import DataFileError
-from nbutils.models import Budget, ModelError, Outcome, Request, Service, ask_all, recorded
-from nbutils.models.asking import prepare
-from nbutils.models.ledger import dollars
-from nbutils.models.recorded import Disturbance, completion, key_of, serve
-from nbutils.models.wire import retry_after
+from nbutils.models import Budget, ModelError, Outcome, Request, Service, ask_all
+from nbutils.models.paid import recorded
+from nbutils.models.paid.ledger import dollars
+from nbutils.models.paid.recorded import Disturbance, completion, key_of, serve
+from nbutils.models.paid.requests import prepare
+from nbutils.models.paid.wire import retry_after
 
 pytest.importorskip("openai")
 
@@ -281,22 +282,22 @@ Place(Path(sys.argv[2])).ask(sys.argv[3], cases(40), timeout=20.0)
 
 
 def test_a_killed_session_is_taken_up_where_it_was(place: Place, tmp_path: Path) -> None:
-    script = Script(lambda n: Disturbance(delay=0.1))
+    script = Script(lambda n: Disturbance(delay=0.06))
     with server(script) as url:
         command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(tmp_path), url]
         child = subprocess.Popen(command)
         while len(script.asked) < 18 and child.poll() is None:
-            time.sleep(0.02)
+            time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
         child.wait()
         kept, lost = len(place.stored()), len(place.lines("sent")) - len(place.lines("done"))
-        assert 10 < kept < 20
+        assert 10 < kept < 40
         assert 1 <= lost <= 4
         found = place.ask(url, cases(40))
     assert [r.id for r in found.replies] == [f"r{n}" for n in range(1, 41)]
     assert {r.status for r in found.replies} == {"answered"}
-    # one that was noted as sent may have been killed on its way
-    assert 40 < len(script.asked) <= found.calls == 40 + lost <= 40 + 4
+    # noted as sent and killed on its way, or stored and killed before that was noted
+    assert 40 <= len(script.asked) <= found.calls <= 40 + lost <= 40 + 4
     assert found.saved == kept
     answered = sum(r.cost for r in found.replies)
     assert answered < found.spent <= answered + lost * worst(case(40)) + 1e-9
@@ -361,14 +362,14 @@ def test_two_sessions_do_not_share_a_log(place: Place) -> None:
 
 
 def test_ctrl_c_keeps_what_is_under_way(place: Place) -> None:
-    script = Script(lambda n: Disturbance(delay=0.3))
-    with server(script) as url:
-        timer = threading.Timer(0.45, os.kill, (os.getpid(), signal.SIGINT))
-        place.ask(url, [case(60)])  # the client's import takes its time
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            place.ask(url, cases(40))
-    assert 5 <= len(script.asked) <= 13
+    def interrupt(number: int) -> Fault:
+        if number == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return Disturbance(delay=0.2)
+
+    with server(script := Script(interrupt)) as url, pytest.raises(KeyboardInterrupt):
+        place.ask(url, cases(40))
+    assert 6 <= len(script.asked) <= 12
     assert len(place.stored()) == len(script.asked)
     assert len(place.lines("done")) == len(script.asked)
 
@@ -491,12 +492,12 @@ def test_the_bound_of_a_prompt_counts_bytes(place: Place) -> None:
         (Disturbance(503, "busy"), False),
         (Disturbance(504, "<html>gateway time-out</html>"), True),
         (Disturbance(cut=True), True),
-        (Disturbance(delay=0.5), True),
+        (Disturbance(delay=2.0), True),
     ],
 )
 def test_what_may_pass_is_tried_again(place: Place, fault: Disturbance, billed: bool) -> None:
     with server(script := Script.of(fault, fault)) as url:
-        found = place.ask(url, [case(1)], timeout=0.2)
+        found = place.ask(url, [case(1)], timeout=0.5 if fault.delay else 5.0)
     assert (found.replies[0].status, found.replies[0].attempt) == ("answered", 3)
     assert len(script.asked) == 3
     assert [row["outcome"] for row in place.lines("done")] == ["retry", "retry", "answered"]
@@ -523,14 +524,14 @@ def test_a_request_that_failed_five_times_is_asked_anew_by_the_next_session(plac
 
 
 def test_a_429_makes_everybody_wait(place: Place) -> None:
-    fault = Disturbance(429, error("rate_limit_exceeded"), headers={"Retry-After": "1"})
+    fault = Disturbance(429, error("rate_limit_exceeded"), headers={"Retry-After": "0.5"})
     with server(script := Script.of(None, None, fault)) as url:
         found = place.ask(url, cases(12), concurrency=4)
     assert {r.status for r in found.replies} == {"answered"}
     later = [t - script.times[2] for t in script.times[3:]]
     # those that were on their way already are let through
-    assert len([t for t in later if t < 0.95]) <= 3
-    assert len([t for t in later if t >= 0.95]) >= 7
+    assert len([t for t in later if t < 0.45]) <= 3
+    assert len([t for t in later if t >= 0.45]) >= 7
 
 
 def test_a_storm_of_429_is_waited_out_and_trips_no_breaker(place: Place) -> None:
@@ -567,11 +568,11 @@ def test_a_body_that_drips_meets_the_deadline(place: Place) -> None:
     with server(script := Script.of(Disturbance(drip=0.1))) as url:
         begun = time.monotonic()
         found = place.ask(url, [case(1)], timeout=0.5)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 2.0
     assert len(script.asked) == 2
     first, second = place.lines("done")
     assert (first["outcome"], first["error"]) == ("retry", "no answer within 0.5 s")
-    assert 0.45 < first["seconds"] < 0.8
+    assert 0.45 < first["seconds"] < 1.5
     assert first["cost"] == pytest.approx(worst(case(1)))
     assert (second["outcome"], found.replies[0].attempt) == ("answered", 2)
 
@@ -580,7 +581,7 @@ def test_an_error_that_drips_meets_the_deadline(place: Place) -> None:
     slow = Disturbance(400, error("x", "no " * 99), drip=0.1)
     with server(Script.of(slow)) as url:
         place.ask(url, [case(1)], timeout=0.5)
-    assert 0.45 < place.lines("done")[0]["seconds"] < 0.8
+    assert 0.45 < place.lines("done")[0]["seconds"] < 1.5
 
 
 def test_headers_that_drip_meet_the_deadline(place: Place) -> None:
@@ -604,7 +605,7 @@ def test_headers_that_drip_meet_the_deadline(place: Place) -> None:
         found = place.ask(url, [case(1)], Budget(1.0, 1), timeout=0.4)
         ended.set()
     assert found.replies == []
-    assert 0.35 < place.lines("done")[0]["seconds"] < 0.7
+    assert 0.35 < place.lines("done")[0]["seconds"] < 1.5
 
 
 # --------------------------------------------------------------------------- the end of a session
@@ -627,15 +628,22 @@ def test_headers_that_drip_meet_the_deadline(place: Place) -> None:
 def test_what_no_request_can_pass_ends_the_session(
     place: Place, fault: Disturbance, told: str
 ) -> None:
-    slow = Disturbance(delay=0.2)
-    script = Script(lambda n: slow if n < 4 else replace(fault, delay=0.05))
+    script = Script.of(None, None, None, fault)
     with server(script) as url, pytest.raises(ModelError, match=told) as caught:
-        place.ask(url, cases(40), concurrency=4)
+        place.ask(url, cases(40), concurrency=1)
     assert len(script.asked) == 4
     assert "; 3 of 40 requests have a reply, and what was paid for is kept in" in str(caught.value)
     assert str(caught.value).endswith(", and run again.")
+
+
+def test_what_is_under_way_when_a_session_ends_is_kept(place: Place) -> None:
+    slow = Disturbance(delay=0.5)
+    script = Script.of(slow, slow, slow, Disturbance(401, error("invalid_api_key")))
+    with server(script) as url, pytest.raises(ModelError, match="3 of 40 requests have a reply"):
+        place.ask(url, cases(40), concurrency=4)
+    assert len(script.asked) == 4
     with server(Script()) as url:
-        assert place.ask(url, cases(40)).saved == 3
+        assert place.ask(url, cases(8)).saved == 3
 
 
 def test_a_request_that_the_service_does_not_take_is_final(place: Place) -> None:
@@ -662,7 +670,7 @@ def test_half_of_the_calls_failing_ends_the_session(place: Place) -> None:
 def test_failures_below_half_do_not_end_the_session(place: Place) -> None:
     fault = Disturbance(500, error(None))
     with server(Script(lambda n: fault if n % 5 in (1, 3) else None)) as url:
-        found = place.ask(url, cases(40), concurrency=1)
+        found = place.ask(url, cases(24), concurrency=1, patience=0.001)
     assert {r.status for r in found.replies} == {"answered"}
 
 
@@ -749,7 +757,7 @@ def test_without_a_key_nothing_is_sent_and_what_is_stored_is_given(
         ({"prices": (-1.0, 2.0)}, "expected two numbers from 0 up"),
         ({"prices": (float("nan"), 2.0)}, "expected two numbers from 0 up"),
         ({"prices": (1.0, float("inf"))}, "expected two numbers from 0 up"),
-        ({"prices": (0.0, 0.0)}, "prices are needed for the budget"),
+        ({"prices": None}, "prices are needed for the budget"),
         ({"timeout": 0.0}, "timeout is 0.0"),
         ({"patience": float("nan")}, "patience is nan"),
         ({"concurrency": 0}, "concurrency is 0"),

@@ -13,7 +13,7 @@ from nbutils import augmentation, balance, models
 from nbutils.augmentation import asking, proposing
 from nbutils.errors import UserError
 from nbutils.examples import DataFileError, Example, read_examples
-from nbutils.models import recorded
+from nbutils.models.paid import recorded
 
 DATA = Path(__file__).parents[2] / "data" / "growth"
 KEY = "sk-test-0123456789abcdef0123456789"

@@ -15,9 +15,7 @@ import pandas as pd
 from nbutils import models
 from nbutils.errors import UserError
 from nbutils.examples import Example
-from nbutils.models.calls import Progress
-from nbutils.models.recorded import key_of, serve
-from nbutils.models.service import label
+from nbutils.models.paid import Progress, key_of, label, serve
 from nbutils.records import digest
 
 from .asking import MAX_TOKENS, TEMPERATURE, Ask, Proposal, messages, plan_asks, recorded_asks

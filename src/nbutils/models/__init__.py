@@ -15,9 +15,9 @@ from .base import (
     template_fingerprint,
     training_dtype,
 )
-from .calls import Budget, Outcome, Reply, Request, Service, ask_all
 from .endpoint import Endpoint
 from .local import ADAPTER_NOTE, LocalModel
+from .paid import Budget, Outcome, Reply, Request, Service, ask_all
 
 __all__ = [
     "ADAPTER_NOTE",

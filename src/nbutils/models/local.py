@@ -47,6 +47,8 @@ class LocalModel:
         import torch
         from transformers import AutoModelForCausalLM
 
+        if adapter is not None and (Path(adapter) / "config.json").is_file():
+            base, adapter = str(adapter), None  # all weights were trained
         note = _adapter_note(Path(adapter)) if adapter is not None else {}
         on_gpu = torch.cuda.is_available()
         dtype = dtype or (training_dtype()[0] if on_gpu else "float32")

@@ -486,23 +486,22 @@ class Review {
   item(mode) {
     const { current } = this;
     const standing = this.standing();
-    const about = [`Item ${this.position() + 1} of ${this.sequence.length}`, current.id, ...(current.about ?? [])];
-    const draft = this.edits.get(current.item);
-    const changed = (text) => (text == null ? this.edits.delete(current.item) : this.edits.set(current.item, text));
+    const where = `Item ${this.position() + 1} of ${this.sequence.length}`;
+    const about = [where, current.id, ...(current.about ?? [])].filter(Boolean);
     return [
       !this.decided && el("p", { class: "intro" }, INTRO[this.options.queue]),
       el(
         "div",
         { class: "item" },
         el("h3", { dir: "auto" }, current.title || current.id || "Item"),
-        el("ul", { class: "about" }, about.filter(Boolean).map((text) => el("li", { dir: "auto" }, text))),
+        el("ul", { class: "about" }, about.map((text) => el("li", { dir: "auto" }, text))),
       ),
       standing && el("p", { class: "standing" }, this.words(standing)),
       el(
         "div",
         { class: "pair" },
         caseOf(current),
-        mode === "edit" ? editor(current, standing?.edit, draft, changed) : this.answer(standing),
+        mode === "edit" ? this.editor(standing) : this.answer(standing),
       ),
     ];
   }
@@ -517,11 +516,17 @@ class Review {
       { class: "answer", "aria-label": "Answer" },
       el("h3", {}, "Answer"),
       answerOf(current),
-      edit && el("section", { class: "yours" }, el("h3", {}, "Your edit"), changes(current.output, edit)),
+      edit && el("section", { class: "yours" }, el("h3", {}, "Your edit"), changes(current.output, edit, 80)),
       views,
       checksOf(current),
       note && el("p", { class: "note", dir: "auto" }, el("b", {}, "Your note: "), note),
     );
+  }
+
+  editor(standing) {
+    const { current, edits } = this;
+    const changed = (text) => (text == null ? edits.delete(current.item) : edits.set(current.item, text));
+    return editor(current, standing?.edit, edits.get(current.item), changed);
   }
 
   reason(code) {
@@ -542,16 +547,18 @@ class Review {
     if (mode === "reason") return [this.reasons(), [{ key: "Esc", label: "Back", act: back }]];
     if (mode === "edit") {
       const save = () => this.edited(this.root.querySelector("textarea").value);
-      const cancel = "Go back; what you wrote waits until you press E again";
-      return [[{ key: "Ctrl Enter", label: "Save the edit", act: save }, { key: "Esc", label: "Cancel", title: cancel, act: back }], []];
+      const title = "Go back; what you wrote waits until you press E again";
+      const ways = [{ key: "Ctrl Enter", label: "Save the edit", act: save }];
+      return [[...ways, { key: "Esc", label: "Cancel", title, act: back }], []];
     }
+    const note = () => this.draw("note");
     const side = [
-      { key: "S", label: "Skip", title: "Skip: it comes again after the others", act: () => this.skip() },
-      { key: "U", label: "Undo", title: "Undo the last decision and return to it (also Ctrl Z)", act: () => this.undo() },
-      { key: "N", label: "Note", title: "Note: a line on this item, kept with your decision", act: () => this.draw("note") },
-      { key: "←", label: "Back", title: "Go back to look again", act: () => this.walk(-1) },
-      { key: "→", label: "On", title: "Go on without deciding", act: () => this.walk(1) },
-    ];
+      ["S", "Skip", "Skip: it comes again after the others", () => this.skip()],
+      ["U", "Undo", "Undo the last decision and return to it (also Ctrl Z)", () => this.undo()],
+      ["N", "Note", "Note: a line on this item, kept with your decision", note],
+      ["←", "Back", "Go back to look again", () => this.walk(-1)],
+      ["→", "On", "Go on without deciding", () => this.walk(1)],
+    ].map(([key, label, title, act]) => ({ key, label, title, act }));
     if (mode === "done") return [[], side.filter(({ key }) => key === "U" || key === "←")];
     if (mode === "note") return [[], [{ key: "Esc", label: "Cancel", act: () => this.escape() }]];
     return [this.decisions(), side];
@@ -564,10 +571,11 @@ class Review {
       return rubric.map(({ rating, text }) => ({ key: String(rating), label: text, act: rate(rating) }));
     }
     const approve = () => this.decide({ decision: "approve" });
+    const edit = () => this.draw("edit");
     const reject = () => (reasons.length ? this.draw("reason") : this.reject(null));
     const own = [
       { key: "A", label: "Approve", title: "Approve the answer as it is", act: approve },
-      { key: "E", label: "Edit", title: "Edit the answer; the changes are shown below it", act: () => this.draw("edit") },
+      { key: "E", label: "Edit", title: "Edit the answer, with its changes in view", act: edit },
       { key: "R", label: "Reject", title: "Reject the answer, with a reason", act: reject },
     ];
     const views = (this.current?.views ?? []).slice(0, 2).map((view, i) => {

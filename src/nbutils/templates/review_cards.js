@@ -110,7 +110,7 @@ export function viewsOf(item, reason) {
       el("h4", {}, el("kbd", {}, String(i + 1)), i ? "Second reviewer" : "First reviewer"),
       el("p", { class: "said" }, said),
       view.note && el("p", { class: "soft", dir: "auto" }, view.note),
-      view.decision === "edit" && changes(item.output, view.edit ?? ""),
+      view.decision === "edit" && changes(item.output, view.edit ?? "", 80),
     );
   });
   return el("div", { class: "views" }, each);
@@ -166,6 +166,6 @@ export function noteForm(ask, text, keep) {
     event.preventDefault();
     keep(field.value.trim());
   };
-  const label = el("label", {}, ask, field);
-  return el("form", { class: "noting", on: { submit } }, label, el("button", {}, el("kbd", {}, "Enter"), "Keep"));
+  const done = el("button", {}, el("kbd", {}, "Enter"), "Keep");
+  return el("form", { class: "noting", on: { submit } }, el("label", {}, ask, field), done);
 }

@@ -9,8 +9,12 @@ const store = new Store(data.run, data.queue, data.hash);
 let client = clientOf(store);
 const works = store.works();
 const said = {
-  off: "This browser does not keep your decisions (a private window, or storage is blocked). They are here only while this page is open: send them back before you close it.",
-  full: "the browser's storage is full or blocked. They are here only while this page is open: send them back before you close it.",
+  off:
+    "This browser does not keep your decisions (a private window, or storage is blocked). They are " +
+    "here only while this page is open: send them back before you close it.",
+  full:
+    "the browser's storage is full or blocked. Nothing is lost while this page is open: send your " +
+    "decisions back before you close it.",
 };
 
 // --- what was sent back already
@@ -68,21 +72,28 @@ function load() {
   field.click();
 }
 
-// take the lines of a file in; the sentence that says so
-function loaded(name, text) {
-  const [header, ...lines] = parsed(name, text);
+function refuse(name, header) {
   const { run, queue } = data;
+  const me = app.reviewer();
   if (header.nbutils_review !== 1) {
-    throw new Error(`${name} was not made by this page's "Send back": choose a file named review-….jsonl.`);
+    throw new Error(`${name} was not made by "Send back": choose a file named review-….jsonl.`);
   }
   if (header.run !== run || header.queue !== queue) {
-    throw new Error(`${name} belongs to ${header.queue} of run ${header.run}, this page to ${queue} of run ${run}: open it there.`);
+    const whose = `${header.queue} of run ${header.run}`;
+    throw new Error(`${name} belongs to ${whose}, this page to ${queue} of run ${run}: open it there.`);
   }
-  if (header.reviewer !== app.reviewer()) {
-    throw new Error(`${name} holds the decisions of ${header.reviewer}, and you are ${app.reviewer()}: only ${header.reviewer} can go on with it.`);
+  if (header.reviewer !== me) {
+    const whose = header.reviewer;
+    throw new Error(`${name} holds the decisions of ${whose}, and you are ${me}: ${whose} can go on with it.`);
   }
+}
+
+// take the lines of a file in; the sentence that says so
+function loaded(name, text) {
+  const [header = {}, ...lines] = parsed(name, text);
+  refuse(name, header);
   const here = new Set(data.items.map(({ item }) => item));
-  const ours = lines.filter((line) => here.has(line.item));
+  const ours = lines.filter((line) => here.has(line.item) && line.reviewer === app.reviewer());
   const known = new Set(app.lines().map((line) => JSON.stringify(line)));
   const fresh = ours.filter((line) => !known.has(JSON.stringify(line)));
   const nothingOpen = !toSend();
@@ -93,7 +104,8 @@ function loaded(name, text) {
   if (nothingOpen) markSent();
   const strange = lines.length - ours.length;
   const left = strange ? ` ${strange} on items that are not in this page were left out.` : "";
-  return `${added} new line${added === 1 ? "" : "s"} from ${name}, ${ours.length - added} known already.${left}`;
+  const news = `${added} new line${added === 1 ? "" : "s"} from ${name}`;
+  return `${news}, ${ours.length - added} known already.${left}`;
 }
 
 function parsed(name, text) {
@@ -101,12 +113,14 @@ function parsed(name, text) {
   return rows.map((row, i) => {
     try {
       const line = JSON.parse(row);
-      const decision = ["at", "item", "reviewer", "decision"].every((key) => typeof line[key] === "string");
+      const needed = ["at", "item", "reviewer", "decision"];
+      const decision = needed.every((key) => typeof line[key] === "string");
       if (i === 0 || decision) return line;
     } catch {
       // said below, with the others
     }
-    throw new Error(`${name}, line ${i + 1}, is not a decision: nothing was loaded; send the file back again from where it was made.`);
+    const what = `${name}, line ${i + 1}, is not a decision: nothing was loaded;`;
+    throw new Error(`${what} send it back again from where it was made.`);
   });
 }
 
@@ -120,7 +134,8 @@ function keepAll(lines) {
 
 // --- the review
 
-const app = mount(document.getElementById("review"), {
+const root = document.getElementById("review");
+const app = mount(root, {
   ...data,
   client,
   reviewer: data.reviewer || recall(NAME),
@@ -143,9 +158,8 @@ const app = mount(document.getElementById("review"), {
 });
 if (!works) app.say("storage", said.off, "wrong");
 
-const root = document.getElementById("review");
 const take = () => document.activeElement === document.body && root.focus();
-if (document.activeElement === document.body) root.focus();
+take();
 addEventListener("focus", take);
 
 addEventListener("storage", ({ key, newValue }) => {

@@ -78,21 +78,26 @@ function chart(values, data) {
   const y = (value) => height - bottom - share(value) * (height - top - bottom);
   const label = (i, ...more) => `${period || "no."} ${i + 1}${more.join("")}`;
   const line = values.map((v, i) => (v == null ? "" : `${values[i - 1] == null ? "M" : "L"}${x(i)} ${y(v)}`));
+  const cross = (i) => `M${x(i) - 3} ${height - bottom - 3}l6 6m0 -6l-6 6`;
   const dots = values.map((value, i) =>
     value == null
-      ? svg("path", { class: "gap", d: `M${x(i) - 3} ${height - bottom - 3}l6 6m0 -6l-6 6` }, svg("title", {}, label(i, ": missing")))
+      ? svg("path", { class: "gap", d: cross(i) }, svg("title", {}, label(i, ": missing")))
       : svg("circle", { cx: x(i), cy: y(value), r: 3.2 }, svg("title", {}, label(i, ": ", names[i]))),
   );
   const written = new Set([values.findIndex((v) => v != null), values.findLastIndex((v) => v != null)]);
   if (range) written.add(values.indexOf(Math.max(...known))).add(values.indexOf(low));
-  const texts = spaced([...written], x).map((i) => {
+  const half = (i) => names[i].length * 3.2; // of a label's width, about
+  const texts = spaced([...written], x, half).map((i) => {
     const above = values[i] > low || !range;
-    const place = { x: x(i), y: y(values[i]) + (above ? -8 : 15), "text-anchor": "middle" };
+    const middle = Math.min(Math.max(x(i), half(i)), width - half(i));
+    const place = { x: middle, y: y(values[i]) + (above ? -8 : 15), "text-anchor": "middle" };
     return svg("text", { ...place, class: "value" }, names[i]);
   });
-  const ends = [0, values.length - 1].map((i) =>
-    svg("text", { x: x(i), y: height - 1, "text-anchor": i ? "end" : "start", class: "axis", dx: i ? side - 4 : 4 - side }, label(i)),
-  );
+  const ends = [0, values.length - 1].map((i) => {
+    const [anchor, shift] = i ? ["end", side - 4] : ["start", 4 - side];
+    const place = { x: x(i) + shift, y: height - 1, "text-anchor": anchor };
+    return svg("text", { ...place, class: "axis" }, label(i));
+  });
   const said = `Series of ${values.length} values: ${names.join(", ")}`;
   const box = { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": said, class: "chart" };
   return svg("svg", box, svg("path", { class: "line", d: line.join("") }), ...dots, ...texts, ...ends);
@@ -106,9 +111,10 @@ function printed(values, data) {
 }
 
 // of labels that would touch, the first named stays
-function spaced(positions, x) {
+function spaced(positions, x, half) {
   const kept = [];
-  for (const i of positions) if (kept.every((j) => Math.abs(x(i) - x(j)) > 40)) kept.push(i);
+  const apart = (i, j) => Math.abs(x(i) - x(j)) > half(i) + half(j) + 8;
+  for (const i of positions) if (kept.every((j) => apart(i, j))) kept.push(i);
   return kept;
 }
 
@@ -147,10 +153,11 @@ function marked([text, kind, why]) {
 
 export function answerOf(item) {
   const segments = segmentsOf(item);
-  return sections(item.output).map(({ label, start, end }) => {
+  const parts = sections(item.output).map(({ label, start, end }) => {
     const pieces = slice(segments, start, end).map(marked);
     return labelled(label, el("p", { class: "text", dir: "auto" }, pieces));
   });
+  return parts.length ? parts : el("p", { class: "soft" }, "The answer is empty.");
 }
 
 // what the check of the numbers found: reachable without pointing at them
@@ -194,9 +201,12 @@ function counted(numbers) {
 
 // --- differences
 
-export function changes(before, after) {
+// room: how much of what stayed the same is shown on either side of a change
+export function changes(before, after, room = Infinity) {
+  const around = (text) =>
+    text.length > 2 * room ? `${text.slice(0, room).trimEnd()} … ${text.slice(-room).trimStart()}` : text;
   const pieces = differences(before, after).map(([kind, text]) =>
-    kind === "=" ? text : el(kind === "-" ? "del" : "ins", {}, text),
+    kind === "=" ? around(text) : el(kind === "-" ? "del" : "ins", {}, text),
   );
   return el("p", { class: "text diff", dir: "auto" }, pieces);
 }

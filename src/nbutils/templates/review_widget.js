@@ -45,8 +45,12 @@ function render({ model, el: place }) {
     resume: (reviewer) => ({ lines: [], unsaved: store.read(reviewer) }),
     save,
     remember: data.reviewer ? undefined : (name) => remember(NAME, name),
-    kept: "Every decision is written to the run's decisions file at once; running the cell again goes on from there.",
-    slow: "The kernel has not answered yet. If it is busy, it will; if it was restarted, run the cell again: your decisions are kept until then.",
+    kept:
+      "Every decision is written to the run's decisions file at once; running the cell again goes " +
+      "on from there.",
+    slow:
+      "The kernel has not answered yet. If it is busy, it will; if it was restarted, run the cell " +
+      "again: your decisions are kept until then.",
   });
   return () => {
     model.off("msg:custom", receive);

@@ -1,15 +1,24 @@
-"""Fine-tuning: a plan that is checked before a step is run, and LoRA training on TRL."""
+"""Fine-tuning: a plan that is checked before a step is run, and training on TRL.
+
+`recipe` holds the knobs, `preflight` checks the rows, `estimate` says what it will take,
+`planning` puts them together, `trainer` sets TRL up, `fitting` runs it and goes on after a kill.
+"""
 
 from .fitting import Outcome, log_rows, summary_table, train
-from .planning import Plan, PlanError, lengths, limit, plan, rows
+from .planning import Plan, limit, plan
+from .preflight import check_sides, lengths, measure, rows
+from .recipe import PlanError, Recipe
 
 __all__ = [
     "Outcome",
     "Plan",
     "PlanError",
+    "Recipe",
+    "check_sides",
     "lengths",
     "limit",
     "log_rows",
+    "measure",
     "plan",
     "rows",
     "summary_table",

@@ -1,14 +1,14 @@
-"""LoRA training on TRL, by plan, resumable bit for bit."""
+"""Fine-tuning on TRL, by plan, resumable bit for bit."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,12 @@ import pandas as pd
 from nbutils import models
 from nbutils.examples import Example
 
-from .planning import Plan, rows
+from .planning import Plan
+from .preflight import rows
+from .recipe import PlanError
+from .trainer import ended_early, make_trainer
 
-LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+Rows = list[dict[str, Any]]
 
 
 @dataclass
@@ -31,11 +34,15 @@ class Outcome:
     summary : dict
         Content of ``training.json``: steps, seconds, tokens a second, best validation loss, ...
     log : DataFrame
-        One row a logged step: step, loss, eval_loss, learning_rate, seconds.
+        One row a logged step: step, loss, eval_loss, learning_rate, grad_norm,
+        tokens_per_second.
+    seeds : DataFrame
+        One row a seed: ``seed``, ``base_eval_loss``, ``best_eval_loss``, ``best_step``.
     """
 
     summary: dict[str, Any]
     log: pd.DataFrame = field(repr=False)
+    seeds: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
 
 def train(
@@ -56,24 +63,59 @@ def train(
         The schedule.
     folder : Path
         Gets ``adapter/``; checkpoints lie in ``checkpoints/`` until the end, so that a killed
-        run goes on where it was if data, plan and libraries are the same, and starts over if not.
+        run goes on where it was. Checkpoints of other data, another plan or other versions of the
+        libraries are never gone on from: the run starts over, and its summary says so.
     progress : callable, optional
         Called as ``progress(done, total, "steps", loss=...)``.
 
     Returns
     -------
     Outcome
+
+    Raises
+    ------
+    PlanError
+        If the longest batch does not fit, the gradients of a quantised base cannot be trusted, or
+        a checkpoint is damaged.
     """
-    checkpoints = folder / "checkpoints"
     data = [rows(side, form=planned.form, with_facts=planned.with_facts) for side in (train, val)]
-    last = _last_checkpoint(checkpoints, _identity(planned, data))
+    first = _one_seed(planned, data, folder, progress)
+    found = [first.summary]
+    for seed in range(planned.recipe.seed + 1, planned.recipe.seed + planned.recipe.seeds):
+        other = replace(planned, recipe=replace(planned.recipe, seed=seed, seeds=1))
+        found.append(_again(other, data, folder / "seeds" / str(seed), progress))
+    columns = ["seed", "base_eval_loss", "best_eval_loss", "best_step"]
+    return replace(first, seeds=pd.DataFrame(found)[columns])
+
+
+def _again(
+    planned: Plan, data: list[Rows], folder: Path, progress: Callable[..., None] | None
+) -> dict[str, Any]:
+    """The summary of a further seed, from its file if it was finished before a kill."""
+    file = folder / "training.json"
+    mark = _identity(planned, data)
+    if file.is_file() and (kept := json.loads(file.read_text())).get("identity") == mark:
+        return dict(kept)
+    summary = _one_seed(planned, data, folder, progress).summary
+    file.write_text(json.dumps({**summary, "identity": mark}))
+    return summary
+
+
+def _one_seed(
+    planned: Plan, data: list[Rows], folder: Path, progress: Callable[..., None] | None
+) -> Outcome:
+    checkpoints = folder / "checkpoints"
+    last, cleared = _last_checkpoint(checkpoints, _identity(planned, data))
     with _quiet():
-        trainer, tokenizer = _trainer(planned, data[0], data[1], checkpoints, progress)
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
-        summary = _summary(trainer, planned, last)
-        _save_adapter(trainer, tokenizer, planned, folder / "adapter")
+        trainer, tokenizer = make_trainer(planned, data[0], data[1], checkpoints, progress)
+        dry = _dry_run(trainer, planned)
+        _fit(trainer, last)
+        summary = {**_summary(trainer, planned, last), **dry, "started_over": cleared}
+        if trainer.is_world_process_zero():
+            _save(trainer, tokenizer, planned, folder / "adapter")
     log = _log_frame(trainer.state.log_history)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    if trainer.is_world_process_zero():
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return Outcome(summary, log)
 
 
@@ -88,19 +130,30 @@ def summary_table(outcome: Outcome) -> pd.DataFrame:
     s = outcome.summary
     share = s["trainable_parameters"] / s["total_parameters"]
     resumed = f", resumed at {s['resumed_from_step']}" if s["resumed_from_step"] else ""
+    resumed += ", stopped early" if s["stopped_early"] else ""
+    resumed += "; older checkpoints were of another run and not used" if s["started_over"] else ""
+    losses = outcome.seeds["best_eval_loss"]
     rows = {
         "Validation loss, untuned base": f"{s['base_eval_loss']:.3f}",
         "Validation loss, best adapter": f"{s['best_eval_loss']:.3f} at step {s['best_step']}",
+        "Over seeds": f"{losses.min():.3f} to {losses.max():.3f} in {len(losses)} seeds"
+        if len(losses) > 1
+        else "one seed: how much chance weighs is not known",
         "Trained parameters": f"{s['trainable_parameters']:,} ({share:.1%} of all)",
         "Steps": f"{s['steps']}{resumed}",
-        "Time": f"{s['seconds'] / 60:.1f} minutes, "
+        "Time": f"{s['seconds'] / 60:.1f} minutes (expected {s['expected_minutes']:.1f}), "
         f"{s['tokens_per_second'] or 0:.0f} tokens a second",
+        "Longest batch": f"{s['longest_batch_tokens']:,} tokens, {s['longest_batch_seconds']:.1f} "
+        f"s in the dry run",
         "Precision": f"{s['precision']}: {s['precision_reason']}",
     }
     return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
 
 
-def _identity(planned: Plan, data: list[list[dict[str, Any]]]) -> str:
+# --------------------------------------------------------------------------- resuming
+
+
+def _identity(planned: Plan, data: list[Rows]) -> str:
     """Hash of all that must be equal for a checkpoint to be continued."""
     import peft
     import torch
@@ -109,164 +162,91 @@ def _identity(planned: Plan, data: list[list[dict[str, Any]]]) -> str:
 
     versions = [m.__version__ for m in (torch, transformers, peft, trl)]
     described = asdict(planned)
-    described.pop("dtype_reason")  # holds a measured ratio
+    for measured in ("dtype_reason", "minutes", "memory_gb"):  # differ from hour to hour
+        described.pop(measured)
     content = json.dumps([described, data, versions], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _last_checkpoint(folder: Path, identity: str) -> Path | None:
-    """The newest whole checkpoint of the same run; anything else is cleared away."""
+def _last_checkpoint(folder: Path, identity: str) -> tuple[Path | None, bool]:
+    """The newest whole checkpoint of the same run, and whether those of another were cleared."""
+    from accelerate import PartialState
+
     mark = folder / "identity.txt"
-    if not (mark.is_file() and mark.read_text() == identity):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        mark.write_text(identity)
-        return None
+    cleared = False
+    with PartialState().main_process_first():
+        if not (mark.is_file() and mark.read_text() == identity):
+            cleared = any(folder.glob("checkpoint-*"))
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            mark.write_text(identity)
     # trainer_state.json is written last: a checkpoint without it was cut off
     whole = [p.parent for p in folder.glob("checkpoint-*/trainer_state.json")]
-    return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None)
+    return max(whole, key=lambda p: int(p.name.split("-")[1]), default=None), cleared
 
 
-def _trainer(
-    planned: Plan,
-    train_rows: list[dict[str, Any]],
-    val_rows: list[dict[str, Any]],
-    folder: Path,
-    progress: Callable[..., None] | None,
-) -> tuple[Any, Any]:
+def _fit(trainer: Any, last: Path | None) -> None:
+    """Train, from a checkpoint if there is one; a damaged one is named."""
+    if last:
+        _check_checkpoint(last)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+
+
+def _check_checkpoint(folder: Path) -> None:
     import torch
-    from datasets import Dataset
-    from transformers import AutoModelForCausalLM, set_seed
+    from safetensors import SafetensorError, safe_open
 
-    set_seed(planned.seed)
-    path = models.base_path(planned.base_model)
-    tokenizer = models.load_tokenizer(planned.base_model)
-    on_gpu = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(
-        path,
-        dtype=getattr(torch, planned.dtype),
-        quantization_config=models.nf4(planned.dtype) if planned.four_bit else None,
-    )
-    # TRL's own fused head is the fast path on a GPU; on a CPU the head on completions only is
-    trainer_class = _trainer_class(completion_head=not on_gpu)
-    trainer = trainer_class(
-        model=model,
-        args=_arguments(planned, folder, on_gpu),
-        train_dataset=Dataset.from_list(train_rows),
-        eval_dataset=Dataset.from_list(val_rows),
-        processing_class=tokenizer,
-        peft_config=_lora(planned, model.config.num_hidden_layers),
-        callbacks=[_progress_callback(progress)] if progress else None,
-    )
-    from transformers.trainer_callback import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
-    return trainer, tokenizer
+    file = folder
+    try:
+        json.loads((file := folder / "trainer_state.json").read_text(encoding="utf-8"))
+        for file in sorted(folder.glob("*.safetensors")):
+            with safe_open(file, "pt") as weights:
+                list(weights.keys())
+        for file in sorted(folder.glob("*.pt")):
+            torch.load(file, map_location="cpu", weights_only=file.name != "rng_state.pth")
+    except (SafetensorError, OSError, ValueError, RuntimeError, EOFError, KeyError) as error:
+        raise PlanError(
+            f"checkpoint {folder.name} is damaged ({file.name}: {str(error)[:80]}): remove the "
+            f"folder {folder.parent.name}/{folder.name} to go on from the one before it, or "
+            f"{folder.parent.name}/ to start over."
+        ) from None
 
 
-def _lora(planned: Plan, depth: int) -> Any:
-    from peft import LoraConfig
-
-    layers = list(range(depth - planned.layers, depth)) if planned.layers else None
-    return LoraConfig(
-        r=planned.rank,
-        lora_alpha=planned.alpha,
-        lora_dropout=0.0,
-        target_modules=list(LINEAR),
-        layers_to_transform=layers,
-        task_type="CAUSAL_LM",
-    )
+# --------------------------------------------------------------------------- before the first step
 
 
-def _arguments(planned: Plan, folder: Path, on_gpu: bool) -> Any:
-    from trl import SFTConfig
-
-    return SFTConfig(
-        output_dir=str(folder),
-        max_steps=planned.steps,
-        per_device_train_batch_size=planned.batch,
-        per_device_eval_batch_size=planned.batch,
-        gradient_accumulation_steps=planned.accumulation,
-        learning_rate=planned.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=planned.warmup_steps,
-        eval_strategy="steps",
-        eval_steps=planned.eval_steps,
-        eval_on_start=True,
-        save_strategy="steps",
-        save_steps=planned.eval_steps,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        prediction_loss_only=True,
-        logging_steps=max(1, planned.steps // 40),
-        train_sampling_strategy="group_by_length",
-        max_length=planned.max_length,
-        completion_only_loss=True,
-        gradient_checkpointing=on_gpu,
-        bf16=planned.dtype == "bfloat16",
-        fp16=planned.dtype == "float16",
-        use_cpu=not on_gpu,
-        optim="adamw_torch",
-        weight_decay=0.0,
-        seed=planned.seed,
-        report_to="none",
-        disable_tqdm=True,
-    )
-
-
-def _trainer_class(completion_head: bool) -> Any:
-    """SFTTrainer; with ``completion_head`` the LM head runs on the trained positions only.
-
-    Most tokens of a row are prompt, and on a CPU the head over 49,152 words costs as much as
-    several layers. `compute_loss` is the hook that TRL documents for this.
-    """
+def _dry_run(trainer: Any, planned: Plan) -> dict[str, Any]:
+    """Forward and backward on the longest batch: what fails there fails now, not in an hour."""
     import torch
-    from trl import SFTTrainer
 
-    if not completion_head:
-        return SFTTrainer
-
-    class CompletionHeadTrainer(SFTTrainer):
-        def compute_loss(
-            self,
-            model: Any,
-            inputs: dict[str, Any],
-            return_outputs: bool = False,
-            num_items_in_batch: Any = None,
-        ) -> Any:
-            labels = inputs["labels"][:, 1:]
-            causal = model.get_base_model()
-            hidden = causal.model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-            ).last_hidden_state
-            kept = labels != -100
-            logits = causal.lm_head(hidden[:, :-1][kept]).float()
-            total = torch.nn.functional.cross_entropy(logits, labels[kept], reduction="sum")
-            return total / (num_items_in_batch if num_items_in_batch is not None else kept.sum())
-
-    return CompletionHeadTrainer
+    data = trainer.train_dataset
+    size = [len(ids) for ids in data["input_ids"]]
+    longest = sorted(range(len(size)), key=lambda i: -size[i])[: planned.recipe.batch]
+    batch = trainer._prepare_inputs(trainer.data_collator([data[i] for i in longest]))
+    state = torch.random.get_rng_state()
+    begun = time.perf_counter()
+    try:
+        trainer.model.train()
+        trainer.compute_loss(trainer.model, dict(batch)).backward()
+    except torch.OutOfMemoryError:
+        raise PlanError(
+            f"the longest batch ({planned.recipe.batch} rows, {sum(size[i] for i in longest)} "
+            f"tokens) does not fit into this GPU's memory: halve the batch and double the "
+            f"accumulation."
+        ) from None
+    finally:
+        trainer.model.zero_grad(set_to_none=True)
+        torch.random.set_rng_state(state)
+    return {
+        "longest_batch_tokens": sum(size[i] for i in longest),
+        "longest_batch_seconds": round(time.perf_counter() - begun, 2),
+    }
 
 
-def _progress_callback(progress: Callable[..., None]) -> Any:
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):
-        loss = math.nan
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            self.loss = (logs or {}).get("loss", self.loss)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            shown = {} if math.isnan(self.loss) else {"loss": round(self.loss, 3)}
-            progress(state.global_step, state.max_steps, "steps", **shown)
-
-    return Progress()
+# --------------------------------------------------------------------------- what is left of it
 
 
-def _save_adapter(trainer: Any, tokenizer: Any, planned: Plan, folder: Path) -> None:
+def _save(trainer: Any, tokenizer: Any, planned: Plan, folder: Path) -> None:
     """Adapter, tokenizer and template fingerprint; a folder is there whole or not at all."""
     temporary = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -274,7 +254,11 @@ def _save_adapter(trainer: Any, tokenizer: Any, planned: Plan, folder: Path) -> 
     for extra in ("training_args.bin", "README.md"):  # hold paths of this machine
         (temporary / extra).unlink(missing_ok=True)
     tokenizer.save_pretrained(temporary)
-    note = {"fingerprint": models.template_fingerprint(tokenizer), "four_bit": planned.four_bit}
+    note = {
+        "base": planned.base_model,
+        "fingerprint": models.template_fingerprint(tokenizer),
+        "four_bit": planned.recipe.four_bit,
+    }
     (temporary / models.ADAPTER_NOTE).write_text(json.dumps(note))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
@@ -285,17 +269,22 @@ def _summary(trainer: Any, planned: Plan, resumed: Path | None) -> dict[str, Any
     seconds = next((h["train_runtime"] for h in reversed(history) if "train_runtime" in h), 0.0)
     parameters = [(p.numel(), p.requires_grad) for p in trainer.model.parameters()]
     evaluations = [h["eval_loss"] for h in history if "eval_loss" in h]
-    done = planned.steps - (int(resumed.name.split("-")[1]) if resumed else 0)
-    seen = planned.tokens * done * planned.batch * planned.accumulation / planned.rows
+    steps = trainer.state.global_step
+    begun = int(resumed.name.split("-")[1]) if resumed else 0
+    a_step = planned.recipe.batch * planned.recipe.accumulation
+    seen = planned.tokens * (steps - begun) * a_step / planned.rows
     return {
         "base_model": planned.base_model,
+        "seed": planned.recipe.seed,
         "precision": planned.dtype,
         "precision_reason": planned.dtype_reason,
         "trainable_parameters": sum(n for n, trained in parameters if trained),
         "total_parameters": sum(n for n, _ in parameters),
-        "steps": trainer.state.global_step,
-        "resumed_from_step": planned.steps - done,
+        "steps": steps,
+        "resumed_from_step": begun,
+        "stopped_early": ended_early(trainer, planned),
         "seconds": round(seconds, 1),
+        "expected_minutes": planned.minutes / planned.recipe.seeds,
         "tokens_per_second": round(seen / seconds, 1) if seconds else None,
         "evaluations": len(evaluations),
         "base_eval_loss": evaluations[0],
@@ -306,7 +295,7 @@ def _summary(trainer: Any, planned: Plan, resumed: Path | None) -> dict[str, Any
 
 
 def _log_frame(history: list[dict[str, Any]]) -> pd.DataFrame:
-    kept = ("step", "loss", "eval_loss", "learning_rate", "grad_norm")
+    kept = ("step", "loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second")
     frame = pd.DataFrame([{k: h.get(k) for k in kept} for h in history if "train_loss" not in h])
     return frame.groupby("step", as_index=False).first()
 

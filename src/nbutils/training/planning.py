@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from nbutils import models
-from nbutils.errors import UserError
-from nbutils.examples import Example, messages, target
+from nbutils.examples import Example
+
+from . import estimate
+from .preflight import check_sides, measure
+from .recipe import PlanError, Recipe
 
 MIN_EVALUATIONS = 3
-
-
-class PlanError(UserError):
-    """A training plan or data that cannot work; the message says why and what to change."""
 
 
 @dataclass(frozen=True)
@@ -27,85 +26,82 @@ class Plan:
 
     Attributes
     ----------
-    base_model : str
-        What was given to `models.base_path`.
-    form : str
-        Form of the answers, ``"brief"`` or ``"full"``.
-    with_facts : bool
-        Whether prompts carry the facts block.
+    base_model, form, with_facts
+        What was given to `models.base_path`; form of the answers, and whether prompts carry facts.
+    recipe : Recipe
+        The knobs.
     rows, val_rows, tokens, trained_tokens, longest : int
         Size of the data: training tokens of one epoch, those the loss is on, the longest row.
-    batch, accumulation, steps, warmup_steps, eval_steps, evaluations : int
-        The schedule; ``steps`` counts optimiser steps.
-    epochs, learning_rate : float
-        Passes over the data; peak rate of the cosine schedule.
-    rank, alpha, layers : int
-        LoRA rank, scale, and how many of the top layers carry adapters (0: all).
+    steps, warmup_steps, eval_steps, evaluations : int
+        The schedule in optimiser steps.
     dtype, dtype_reason : str
         Precision of the frozen base and why.
-    four_bit : bool
-        NF4 with double quantisation (QLoRA).
-    max_length, seed : int
-        Longest row allowed; seed of shuffling and initialisation.
+    packing, packing_reason
+        Whether rows share sequences (bool), and why.
+    parameters, trainable : int
+        Weights of the base, and those that are trained.
+    memory_gb, minutes : float
+        Expected, see `estimate`.
     """
 
     base_model: str
     form: str
     with_facts: bool
+    recipe: Recipe
     rows: int
     val_rows: int
     tokens: int
     trained_tokens: int
     longest: int
-    batch: int
-    accumulation: int
-    epochs: float
     steps: int
     warmup_steps: int
     eval_steps: int
     evaluations: int
-    learning_rate: float
-    rank: int
-    alpha: int
-    layers: int
     dtype: str
     dtype_reason: str
-    four_bit: bool
-    max_length: int
-    seed: int
+    packing: bool
+    packing_reason: str
+    parameters: int
+    trainable: int
+    memory_gb: float
+    minutes: float
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Plan:
+        """The plan that ``plan.json`` holds."""
+        return cls(**{**record, "recipe": Recipe.make(record["recipe"])})
 
     def table(self) -> pd.DataFrame:
         """The plan for readers, one row a decision: columns ``what`` and ``value``."""
-        where = f"top {self.layers} layers" if self.layers else "all layers"
-        kind = "QLoRA (NF4, double quantisation)" if self.four_bit else f"LoRA on {self.dtype}"
+        r = self.recipe
         rows = {
-            "Base model": self.base_model,
+            "Base model": f"{self.base_model}, {self.parameters / 1e6:,.0f}M parameters",
             "Answers": f"{self.form} form, {'with' if self.with_facts else 'without'} facts",
             "Training rows": f"{self.rows} ({self.tokens:,} tokens, {self.trained_tokens:,} of "
             f"them in the loss; longest row {self.longest})",
             "Validation rows": f"{self.val_rows}",
-            "Steps": f"{self.steps} of {self.batch} x {self.accumulation} rows, {self.epochs:g} "
-            f"epochs, {self.warmup_steps} for warm-up",
-            "Evaluations": f"{self.evaluations}, every {self.eval_steps} steps",
-            "Adapter": f"{kind}, rank {self.rank}, alpha {self.alpha}, {where}",
+            "Steps": f"{self.steps} of {r.batch} x {r.accumulation} rows, {r.epochs:g} epochs, "
+            f"{self.warmup_steps} for warm-up",
+            "Evaluations": f"{self.evaluations}, every {self.eval_steps} steps"
+            + (f"; stop after {r.patience} without a better one" if r.patience else ""),
+            "Trained": f"{self._kind()}: {self.trainable:,} weights",
             "Precision": f"{self.dtype}: {self.dtype_reason}",
-            "Learning rate": f"{self.learning_rate:g}, cosine",
+            "Packing": f"{'on' if self.packing else 'off'}: {self.packing_reason}",
+            "Learning rate": f"{r.learning_rate:g}, {r.schedule}",
+            "Expected": f"about {self.minutes:.0f} minutes and {self.memory_gb:.1f} GB",
         }
         return pd.DataFrame({"what": list(rows), "value": list(rows.values())})
 
-
-# --------------------------------------------------------------------------- rows and plan
-
-
-def rows(examples: Sequence[Example], *, form: str, with_facts: bool) -> list[dict[str, Any]]:
-    """Conversational prompt and completion rows as TRL reads them, from the one prompt builder."""
-    return [
-        {
-            "prompt": messages(e, form=form, with_facts=with_facts),
-            "completion": [{"role": "assistant", "content": target(e, form=form)}],
-        }
-        for e in examples
-    ]
+    def _kind(self) -> str:
+        r = self.recipe
+        if r.full:
+            return "all weights"
+        base = "QLoRA (NF4, double quantisation)" if r.four_bit else f"LoRA on {self.dtype}"
+        where = f"top {r.layers} layers" if r.layers else "all layers"
+        extra = [k for k, on in (("rsLoRA", r.rslora), ("DoRA", r.dora)) if on]
+        extra += [f"LoRA+ {r.lora_plus:g}"] if r.lora_plus else []
+        modules = "all linear modules" if r.targets == "all" else r.targets
+        return ", ".join([base, f"rank {r.rank}, alpha {r.alpha}", modules, where, *extra])
 
 
 def limit(examples: Sequence[Example], most: int, *, seed: int = 0) -> list[Example]:
@@ -116,36 +112,6 @@ def limit(examples: Sequence[Example], most: int, *, seed: int = 0) -> list[Exam
     return [examples[i] for i in sorted(drawn)]
 
 
-def lengths(tokenizer: Any, data: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Token counts by row: columns ``prompt`` and ``completion`` (end-of-turn included).
-
-    Raises
-    ------
-    PlanError
-        If a prompt is no prefix of prompt and completion, or a completion has no end of turn.
-    """
-    counts = []
-    end = tokenizer.eos_token_id
-    for number, row in enumerate(data, start=1):
-        prompt = models.encode(tokenizer, row["prompt"])
-        text = tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False)
-        whole = tokenizer(text, add_special_tokens=False)["input_ids"]
-        if whole[: len(prompt)] != prompt:
-            raise PlanError(
-                f"training row {number}: the prompt's tokens are not the beginning of prompt and "
-                f"answer together: use a chat template that renders both alike."
-            )
-        if end not in whole[len(prompt) :]:
-            raise PlanError(
-                f"training row {number}: no end-of-turn token ({tokenizer.eos_token}) in the "
-                f"answer, the model would never stop: mend the chat template."
-            )
-        if whole[:2] == [tokenizer.bos_token_id] * 2 and prompt[1:2] != whole[1:2]:
-            raise PlanError(f"training row {number}: begins with two BOS tokens.")
-        counts.append({"prompt": len(prompt), "completion": len(whole) - len(prompt)})
-    return pd.DataFrame(counts, columns=["prompt", "completion"])
-
-
 def plan(
     train: Sequence[Example],
     val: Sequence[Example],
@@ -154,17 +120,7 @@ def plan(
     base_model: str = models.DEFAULT_BASE,
     form: str = "brief",
     with_facts: bool = True,
-    epochs: float = 1.0,
-    max_steps: int = 0,
-    batch: int = 4,
-    accumulation: int = 1,
-    learning_rate: float = 1e-3,
-    rank: int = 16,
-    layers: int = 0,
-    evaluations: int = 4,
-    max_length: int = 1024,
-    four_bit: bool = False,
-    seed: int = 0,
+    **knobs: Any,
 ) -> Plan:
     """Derive the schedule from the data, and refuse what cannot work.
 
@@ -174,10 +130,10 @@ def plan(
         What is trained on, and what the loss is watched on.
     tokenizer
         The base model's.
-    max_steps : int
-        Stop after so many steps; 0 for all of ``epochs``.
-    evaluations : int
-        How often validation loss is measured, evenly spread, at least three times.
+    base_model, form, with_facts
+        See `Plan`.
+    **knobs
+        See `Recipe`.
 
     Returns
     -------
@@ -186,66 +142,145 @@ def plan(
     Raises
     ------
     PlanError
-        If there are no rows, a row is longer than ``max_length``, a row stands on both sides, or
-        the run is too short to be evaluated three times.
+        If a knob is wrong; there are no rows; a row is too long, has no answer or no end of turn;
+        a case stands on both sides; warm-up never ends; the run is too short to be evaluated three
+        times; there is no GPU though one is asked for, not enough memory, or no such precision.
     """
-    _check_sides(train, val)
-    sizes = lengths(tokenizer, rows(train, form=form, with_facts=with_facts))
-    longest = int(sizes.sum(axis=1).max())
-    if longest > max_length:
-        worst = train[int(sizes.sum(axis=1).argmax())].id
+    recipe = Recipe.make(knobs)
+    check_sides(train, val)
+    sizes = measure(tokenizer, train, recipe.max_length, form=form, with_facts=with_facts)
+    watched = measure(tokenizer, val, recipe.max_length, form=form, with_facts=with_facts)
+    schedule = _schedule(recipe, len(train))
+    dtype, reason = _precision(recipe)
+    packed, why = _packing(recipe)
+    shape = estimate.shape_of(models.base_path(base_model), recipe)
+    if not shape.trained:
         raise PlanError(
-            f"example {worst} has {longest} tokens and max_length is {max_length}, its answer "
-            f"would be cut: raise max_length or shorten the example."
+            f"no module of {base_model} is called {recipe.targets}: name modules that it has, or "
+            f"write targets: all."
         )
-    total = math.ceil(len(train) / (batch * accumulation)) * epochs
-    steps = min(max(int(total), 1), max_steps or 10**9)
-    if steps < evaluations or evaluations < MIN_EVALUATIONS:
-        raise PlanError(
-            f"{steps} steps with {evaluations} evaluations: expected at least "
-            f"{MIN_EVALUATIONS} evaluations and a step for each: use more data or epochs, a "
-            f"smaller batch, or {MIN_EVALUATIONS} evaluations."
-        )
-    eval_steps = steps // evaluations
-    dtype, reason = models.training_dtype()
+    tokens, answers = int(sizes.to_numpy().sum()), int(sizes["completion"].sum())
     return Plan(
         base_model=base_model,
         form=form,
         with_facts=with_facts,
+        recipe=recipe,
         rows=len(train),
         val_rows=len(val),
-        tokens=int(sizes.to_numpy().sum()),
-        trained_tokens=int(sizes["completion"].sum()),
-        longest=longest,
-        batch=batch,
-        accumulation=accumulation,
-        epochs=epochs,
-        steps=eval_steps * evaluations,
-        warmup_steps=max(1, round(0.05 * steps)),
-        eval_steps=eval_steps,
-        evaluations=evaluations,
-        learning_rate=learning_rate,
-        rank=rank,
-        alpha=2 * rank,
-        layers=layers,
+        tokens=tokens,
+        trained_tokens=answers,
+        longest=int(sizes.sum(axis=1).max()),
+        **schedule,
         dtype=dtype,
         dtype_reason=reason,
-        four_bit=four_bit,
-        max_length=max_length,
-        seed=seed,
+        packing=packed,
+        packing_reason=why,
+        parameters=shape.parameters,
+        trainable=shape.trained,
+        memory_gb=_memory(shape, recipe, dtype, sizes),
+        minutes=_minutes(shape, recipe, dtype, sizes, watched, schedule),
     )
 
 
-def _check_sides(train: Sequence[Example], val: Sequence[Example]) -> None:
-    for name, side in (("train", train), ("val", val)):
-        if not side:
-            raise PlanError(
-                f"{name}.jsonl holds no examples, nothing can be trained: check the decisions in "
-                f"02_augmentation (what nobody approved is left out)."
-            )
-    both = {e.input for e in train} & {e.input for e in val}
-    if both:
+# --------------------------------------------------------------------------- the schedule
+
+
+def _schedule(recipe: Recipe, count: int) -> dict[str, int]:
+    a_step = recipe.batch * recipe.accumulation
+    steps = min(max(int(math.ceil(count / a_step) * recipe.epochs), 1), recipe.max_steps or 10**9)
+    warmup = round(recipe.warmup * steps) if recipe.warmup < 1 else round(recipe.warmup)
+    if warmup >= steps:
         raise PlanError(
-            f"{len(both)} cases stand in train.jsonl and in val.jsonl, the validation loss would "
-            f"mean nothing: run 01_curation and 02_augmentation again."
+            f"a warm-up of {warmup} steps never ends in {steps} ({count} rows, {a_step} a step, "
+            f"{recipe.epochs:g} epochs): give a share such as warmup: 0.05, or more data or epochs."
         )
+    eval_steps = recipe.eval_steps or steps // max(recipe.evaluations, 1)
+    evaluations = steps // eval_steps if eval_steps else 0
+    if evaluations < MIN_EVALUATIONS:
+        asked = f"one every {eval_steps}" if recipe.eval_steps else f"{recipe.evaluations}"
+        raise PlanError(
+            f"{steps} steps with evaluations: {asked}, are {evaluations} evaluations; expected at "
+            f"least {MIN_EVALUATIONS}, or the best checkpoint cannot be told: set evaluations to "
+            f"{MIN_EVALUATIONS} or more and eval_steps to 0, or use more data or epochs, or a "
+            f"smaller batch."
+        )
+    return {
+        "steps": eval_steps * evaluations,
+        "warmup_steps": max(1, warmup) if recipe.warmup else 0,
+        "eval_steps": eval_steps,
+        "evaluations": evaluations,
+    }
+
+
+# --------------------------------------------------------------------------- the machine
+
+
+def _precision(recipe: Recipe) -> tuple[str, str]:
+    """The precision of the frozen base and why; what cannot be had here is refused."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    if recipe.needs_gpu and not on_gpu:
+        raise PlanError(
+            "the recipe needs a GPU and there is none here: take the cpu profile, start a machine "
+            "with a GPU, or set needs_gpu to false and wait."
+        )
+    dtype, reason = models.training_dtype()
+    if recipe.dtype in ("auto", dtype):
+        return dtype, reason
+    if recipe.dtype == "float16" and not on_gpu:
+        raise PlanError("float16 cannot be trained in on a CPU: set dtype to auto.")
+    if recipe.dtype == "bfloat16":
+        raise PlanError(
+            f"the recipe asks for bfloat16, but {reason}: set dtype to auto, which takes {dtype}."
+        )
+    return recipe.dtype, "as the recipe says"
+
+
+def _packing(recipe: Recipe) -> tuple[bool, str]:
+    import torch
+
+    if recipe.packing != "auto":
+        return recipe.packing == "on", "as the recipe says"
+    if torch.cuda.is_available():
+        return True, "rows are short, and a GPU is idle where they are padded"
+    return False, "on a CPU rows of similar length go together, and little is padded"
+
+
+def _memory(shape: estimate.Shape, recipe: Recipe, dtype: str, sizes: pd.DataFrame) -> float:
+    largest = sizes.sum(axis=1).nlargest(recipe.batch)
+    needed = estimate.memory_gb(
+        shape,
+        recipe,
+        dtype,
+        tokens=int(largest.max()) * recipe.batch,
+        answers=int(sizes["completion"].nlargest(recipe.batch).sum()),
+        checkpointing=estimate.gradient_checkpointing(shape),
+    )
+    free = estimate.free_gb()
+    if free is not None and needed > free:
+        raise PlanError(
+            f"training needs about {needed:.1f} GB and {free:.1f} GB are free: halve the batch "
+            f"and double the accumulation, set four_bit, or take a smaller base."
+        )
+    return round(needed, 2)
+
+
+def _minutes(
+    shape: estimate.Shape,
+    recipe: Recipe,
+    dtype: str,
+    sizes: pd.DataFrame,
+    watched: pd.DataFrame,
+    schedule: Mapping[str, int],
+) -> float:
+    passes = schedule["steps"] * recipe.batch * recipe.accumulation / len(sizes) * recipe.seeds
+    found = estimate.minutes(
+        shape,
+        recipe,
+        dtype,
+        tokens=int(sizes.to_numpy().sum() * passes),
+        answers=int(sizes["completion"].sum() * passes),
+        watched=int(watched.to_numpy().sum()) * (schedule["evaluations"] + 1) * recipe.seeds,
+    )
+    return round(found, 2)

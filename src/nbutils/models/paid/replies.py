@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .asking import Ask, first_choice
+from .requests import Ask, first_choice
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -52,7 +52,7 @@ def key_of(messages: list[dict[str, Any]]) -> str:
     Examples
     --------
     >>> key_of([{"role": "user", "content": "a"}])[:12]
-    'ee1b8a2e3d4a'
+    '5168bd634e48'
     """
     text = json.dumps(messages, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -11,9 +11,9 @@ from typing import Any
 
 from nbutils import records
 
-from .asking import Ask, count_tokens, price
 from .ledger import Ledger
 from .replies import Reply, read_reply
+from .requests import Ask, count_tokens, price
 from .service import Service, label
 from .store import Store
 from .wire import LONGEST_WAIT, Answer, Wire

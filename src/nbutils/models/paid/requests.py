@@ -90,7 +90,8 @@ def prepare(request: Request, service: Service) -> Ask:
 
 def price(service: Service, prompt_tokens: int, completion_tokens: int) -> float:
     """Dollars for so many tokens in and out."""
-    return (prompt_tokens * service.prices[0] + completion_tokens * service.prices[1]) / 1e6
+    asked, answered = service.prices or (0.0, 0.0)
+    return (prompt_tokens * asked + completion_tokens * answered) / 1e6
 
 
 def _check(request: Request) -> None:

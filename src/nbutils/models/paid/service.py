@@ -29,8 +29,9 @@ class Service:
         The model's name there; there is no default, names expire.
     base_url : str
         URL ending in ``/v1``; empty: ``$OPENAI_BASE_URL``, else OpenAI's own.
-    prices : tuple of float
-        Dollars per million tokens, in and out; zeros only for a server on loopback.
+    prices : tuple of float, optional
+        Dollars per million tokens, in and out; only a server on loopback needs none. Zeros say
+        that a server of one's own costs nothing.
     key_env : str
         Environment variable that holds the key; a server on loopback needs none.
     label : str
@@ -46,7 +47,7 @@ class Service:
 
     model: str
     base_url: str = ""
-    prices: tuple[float, float] = (0.0, 0.0)
+    prices: tuple[float, float] | None = None
     key_env: str = "OPENAI_API_KEY"
     label: str = ""
     concurrency: int = 4
@@ -90,15 +91,16 @@ def _check_url(url: str) -> None:
 
 def _check_prices(service: Service) -> None:
     prices = service.prices
-    if len(prices) != 2 or not all(is_number(p) and p >= 0 for p in prices):
+    if prices is None and not on_loopback(address(service)):
+        raise UserError(
+            "the service has no prices and does not run on this machine; prices are needed for "
+            "the budget: set dollars per million tokens, in and out, or zeros if it is your own."
+        )
+    known = (0.0, 0.0) if prices is None else prices
+    if len(known) != 2 or not all(is_number(p) and p >= 0 for p in known):
         raise UserError(
             f"the service's prices are {prices!r}; expected two numbers from 0 up, dollars per "
             f"million tokens in and out: set them from the provider's price list."
-        )
-    if not any(prices) and not on_loopback(address(service)):
-        raise UserError(
-            "the service's prices are both 0 and it does not run on this machine; prices are "
-            "needed for the budget: set dollars per million tokens, in and out."
         )
 
 

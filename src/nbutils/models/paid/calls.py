@@ -8,10 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .answers import ModelError
-from .asking import Ask, Request, prepare
+from ..answers import ModelError
 from .ledger import Budget, Ledger, check_budget, dollars
 from .replies import Reply, read_reply
+from .requests import Ask, Request, prepare
 from .service import Service, check_service, key_fault
 from .store import Store
 from .wire import Wire
@@ -81,7 +81,7 @@ def ask_all(
     cache : Path
         Folder of the answers, ``<first two hex digits>/<sha256>.json``.
     attempts : Path
-        The log, JSONL, see `nbutils.models.ledger.Ledger`; one session at a time.
+        The log, JSONL, see `nbutils.models.paid.ledger.Ledger`; one session at a time.
     progress : callable, optional
         Called as ``progress(done, total, "answers", cost="$0.41", estimate="$1.20")``; the
         estimate is what is spent and the mean price of an answer for each that is left.
@@ -127,7 +127,7 @@ class _Session:
         self._times = Counter(ask.key for ask in asks)
         self._replies: dict[str, Reply] = {}
         self._stopped = ""
-        self._notes = ledger.notes
+        self._notes: list[str] = []
 
     def run(self) -> None:
         """Fill in the replies, from the cache and then by calls."""
@@ -154,7 +154,7 @@ class _Session:
             spent=self._ledger.spent,
             calls=self._ledger.calls,
             saved=sum(reply.cached for reply in replies),
-            notes=(*self._notes, *self._store.notes),
+            notes=(*self._ledger.notes, *self._store.notes, *self._notes),
         )
 
     def _ask(self, pending: list[Ask]) -> None:
