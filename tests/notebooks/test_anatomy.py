@@ -91,7 +91,7 @@ def test_every_part_asks_a_question_and_explains_itself(path: Path) -> None:
         assert len(rest.split()) >= 10
 
 
-@pytest.mark.parametrize("name", ["smoke", "cpu", "gpu"])
+@pytest.mark.parametrize("name", ["smoke", "cpu", "gpu", "seed-recipe"])
 def test_profiles_name_parameters_that_exist(name: str) -> None:
     from nbutils.runner import profiles
 

@@ -14,11 +14,6 @@ from nbutils.examples import CaseError, Example, parse_case
 
 # verdict of a number to the class that the front end shows it with
 _SHOWN = {"supported": "right", "proposal": "open", "unchecked": "open"}
-_SAID = {
-    "contradicted": "wrong",
-    "unit_confusion": "wrong unit",
-    "unsupported": "not in the case and not derivable from it",
-}
 
 
 @dataclass(frozen=True)
@@ -102,4 +97,5 @@ def _segments(text: str, found: Sequence[claims.Claim]) -> list[list[str]]:
 
 
 def _finding(claim: claims.Claim) -> str:
-    return f"{claim.text}: {_SAID[claim.verdict]}. {claim.derivation}".strip()
+    what = "wrong unit, " if claim.verdict == "unit_confusion" else ""
+    return f"{claim.text}: {what}{claim.derivation}"

@@ -20,7 +20,7 @@ from nbutils.examples import Example
 from .planning import Plan
 from .preflight import rows
 from .recipe import PlanError
-from .trainer import ended_early, make_trainer
+from .trainer import ended_early, make_trainer, state
 
 Rows = list[dict[str, Any]]
 
@@ -170,11 +170,9 @@ def _identity(planned: Plan, data: list[Rows]) -> str:
 
 def _last_checkpoint(folder: Path, identity: str) -> tuple[Path | None, bool]:
     """The newest whole checkpoint of the same run, and whether those of another were cleared."""
-    from accelerate import PartialState
-
     mark = folder / "identity.txt"
     cleared = False
-    with PartialState().main_process_first():
+    with state().main_process_first():
         if not (mark.is_file() and mark.read_text() == identity):
             cleared = any(folder.glob("checkpoint-*"))
             shutil.rmtree(folder, ignore_errors=True)
@@ -276,6 +274,7 @@ def _summary(trainer: Any, planned: Plan, resumed: Path | None) -> dict[str, Any
     return {
         "base_model": planned.base_model,
         "seed": planned.recipe.seed,
+        "processes": trainer.accelerator.num_processes,
         "precision": planned.dtype,
         "precision_reason": planned.dtype_reason,
         "trainable_parameters": sum(n for n, trained in parameters if trained),

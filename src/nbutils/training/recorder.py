@@ -7,10 +7,12 @@ import os
 import re
 import sqlite3
 import sys
+import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,11 +47,13 @@ def write(request: dict[str, Any]) -> str:
     late = {"error": f"no answer after {request['seconds']} seconds"}
     patience = threading.Timer(request["seconds"], _answer, [late])
     patience.daemon = True
-    if not request["store"].startswith("sqlite"):
-        # making a new file on a slow disk may take longer and is better not cut off
+    file = sqlite_file(request["store"])
+    if file:
+        _lay(file)
+    else:
         patience.start()
     client = MlflowClient(request["store"])
-    experiment = _experiment(client, sqlite_file(request["store"]))
+    experiment = _experiment(client, file)
     patience.cancel()
     run = client.create_run(experiment, run_name=request["run"], tags=request["tags"]).info.run_id
     try:
@@ -67,6 +71,22 @@ def _answer(answer: dict[str, str]) -> NoReturn:
     print(f"\n{json.dumps(answer)}", flush=True)
     # threads of MLflow that wait for a server would keep the process from ending
     os._exit(0)
+
+
+def _lay(file: Path) -> None:
+    """Make a new SQLite store elsewhere and copy it in one step.
+
+    It takes a lot of migrations, and MLflow cannot go on with a file in which they were cut off.
+    """
+    from mlflow import MlflowClient
+
+    if file.exists() and file.stat().st_size:
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        new = Path(folder, "new.db")
+        MlflowClient(f"sqlite:///{new.as_posix()}").search_experiments(max_results=1)
+        with closing(sqlite3.connect(new)) as source, closing(sqlite3.connect(file)) as target:
+            source.backup(target)
 
 
 def _experiment(client: Any, file: Path | None) -> str:
@@ -132,8 +152,9 @@ def reason(error: BaseException) -> str:
     bottom = [e for e in _chain(error) if isinstance(e, (OSError, sqlite3.Error, ImportError))]
     last = bottom[-1] if bottom else error
     text = str(getattr(last, "strerror", None) or last).strip() or type(last).__name__
-    text = re.sub(r"//[^/\s]*@", "//", text.splitlines()[0].split(". ")[0])
-    return re.sub(r"(?<![\w:/.])(?:/[^/\s'\"]+)+/(?=[^/\s])", "", text)[:200].rstrip(". ")
+    text = re.sub(r"//[^/\s]*@", "//", text.splitlines()[0])
+    text = re.sub(r"(?<![\w:/.])(?:/[^/\s'\"]+)+/(?=[^/\s])", "", text)
+    return textwrap.shorten(text, 200, placeholder=" ...").rstrip(". ")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -11,6 +11,7 @@ from typing import Any
 from nbutils import models
 
 from .planning import Plan
+from .recipe import PlanError
 
 Rows = list[dict[str, Any]]
 
@@ -62,6 +63,15 @@ def make_trainer(
     return trainer, tokenizer
 
 
+def state() -> Any:
+    """Which of how many processes this is; one, unless a launcher started several."""
+    import torch
+    from accelerate import PartialState
+
+    # said before the trainer does: on a machine without GPU several processes meet over gloo
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def ended_early(trainer: Any, planned: Plan) -> bool:
     """Whether training stopped before its last step, at the plateau of the validation loss."""
     return bool(trainer.state.global_step < planned.steps)
@@ -91,7 +101,7 @@ def _arguments(planned: Plan, folder: Path, on_gpu: bool) -> Any:
     return SFTConfig(
         output_dir=str(folder),
         max_steps=planned.steps,
-        per_device_train_batch_size=recipe.batch,
+        per_device_train_batch_size=_each(recipe.batch),
         per_device_eval_batch_size=recipe.batch,
         gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.learning_rate,
@@ -128,6 +138,17 @@ def _arguments(planned: Plan, folder: Path, on_gpu: bool) -> Any:
 _CONSTANT = "constant_with_warmup"
 
 
+def _each(batch: int) -> int:
+    """Rows of a batch for each process: on several the batch, and so the plan, stays the same."""
+    processes = state().num_processes
+    if batch % processes:
+        raise PlanError(
+            f"a batch of {batch} rows cannot be shared by {processes} processes: take a batch that "
+            f"is a multiple of {processes}, or fewer processes."
+        )
+    return batch // processes
+
+
 def _trainer_class(planned: Plan, answers_only: bool) -> Any:
     """SFTTrainer; with ``answers_only`` the LM head runs on the trained positions only.
 
@@ -135,12 +156,23 @@ def _trainer_class(planned: Plan, answers_only: bool) -> Any:
     several layers. `compute_loss` is the hook that TRL documents for this. The loss is computed
     inside the model's own forward, so that wrappers around it (DDP) see a forward pass.
     """
+    from transformers.trainer_pt_utils import LengthGroupedSampler
     from trl import SFTTrainer
 
     recipe = planned.recipe
 
     class PlannedTrainer(SFTTrainer):
         optimizer: Any
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            if planned.packing:
+                return super()._get_train_sampler(train_dataset)
+            # by the whole batch, so that the order does not depend on the number of processes
+            return LengthGroupedSampler(
+                recipe.batch * recipe.accumulation,
+                dataset=train_dataset if train_dataset is not None else self.train_dataset,
+                model_input_name="input_ids",
+            )
 
         def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
             if self.optimizer is None and recipe.lora_plus:
