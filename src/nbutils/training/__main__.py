@@ -41,11 +41,9 @@ def _train(name: str) -> None:
                 f"--run {folder.name} --only 03`); it may be stopped as soon as the plan is shown."
             )
     plan = Plan.from_record(json.loads((folder / "plan.json").read_text(encoding="utf-8")))
-    sides = [
-        limit(read_examples(folder / f"{side}.jsonl"), rows)
-        for side, rows in (("train", plan.rows), ("val", plan.val_rows))
-    ]
-    outcome = train(*sides, plan, folder)
+    learnt = limit(read_examples(folder / "train.jsonl"), plan.rows)
+    watched = limit(read_examples(folder / "val.jsonl"), plan.val_rows)
+    outcome = train(learnt, watched, plan, folder)
     if state().is_main_process:
         rows = (records.dumps(row, "training_log.jsonl") for row in log_rows(outcome))
         records.write_text(folder / "training_log.jsonl", "".join(f"{row}\n" for row in rows))
