@@ -315,3 +315,26 @@ def test_a_damaged_checkpoint_is_named(
     shutil.rmtree(weights.parent)
     again = training.train(train, val, plan, tmp_path)
     assert again.summary["resumed_from_step"] == 2
+
+
+def test_an_adapter_of_another_base_is_refused(
+    tiny_base: str, tokenizer: Any, candidates: list[Example], tmp_path: Path
+) -> None:
+    from transformers import AutoConfig, LlamaForCausalLM
+
+    train, val = candidates[:12], candidates[12:14]
+    training.train(train, val, planned(tiny_base, tokenizer, train, val), tmp_path)
+    config = AutoConfig.from_pretrained(tiny_base)
+    config.intermediate_size = 96
+    other = tmp_path / "other"
+    LlamaForCausalLM(config).save_pretrained(other)
+    tokenizer.save_pretrained(other)
+    said = r"adapter/ does not fit on '.*other' \(it was trained on tiny"
+    with pytest.raises(models.ModelError, match=said):
+        models.load({"base": str(other), "adapter": tmp_path / "adapter"})
+    (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(b"cut")
+    with pytest.raises(models.ModelError, match="does not fit on"):
+        models.load({"base": tiny_base, "adapter": tmp_path / "adapter"})
+    stored = (tmp_path / "adapter" / "adapter_config.json").read_text()
+    assert str(tmp_path) not in stored
+    assert tiny_base not in stored

@@ -63,9 +63,7 @@ class LocalModel:
         )
         name = base
         if adapter is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, str(adapter))
+            model = _with_adapter(model, Path(adapter), base, note)
             if not on_gpu and dtype == "float32" and not note.get("four_bit"):
                 # adapters cost a sixth of the time a prompt takes; merged in fp32, the same answers
                 model = model.merge_and_unload()
@@ -161,6 +159,21 @@ def _adapter_note(adapter: Path) -> dict[str, Any]:
         )
     note = adapter / ADAPTER_NOTE
     return json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+
+
+def _with_adapter(model: Any, adapter: Path, base: str, note: Mapping[str, Any]) -> Any:
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    try:
+        return PeftModel.from_pretrained(model, str(adapter))
+    except (RuntimeError, ValueError, OSError, KeyError, SafetensorError) as error:
+        trained = f"it was trained on {note['base']}" if "base" in note else "of another base?"
+        raise ModelError(
+            f"the adapter in {adapter.name}/ does not fit on '{base}' ({trained}; "
+            f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120]}): load it on "
+            f"the base it was trained on, or run 03_training again."
+        ) from None
 
 
 def _check_template(tokenizer: Any, note: Mapping[str, Any]) -> None:

@@ -251,15 +251,24 @@ def _save(trainer: Any, tokenizer: Any, planned: Plan, folder: Path) -> None:
     trainer.save_model(str(temporary))
     for extra in ("training_args.bin", "README.md"):  # hold paths of this machine
         (temporary / extra).unlink(missing_ok=True)
+    _without_path(temporary / "adapter_config.json", planned.base_model)
     tokenizer.save_pretrained(temporary)
     note = {
-        "base": planned.base_model,
+        "base": Path(planned.base_model).name,
         "fingerprint": models.template_fingerprint(tokenizer),
         "four_bit": planned.recipe.four_bit,
     }
     (temporary / models.ADAPTER_NOTE).write_text(json.dumps(note))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
+
+
+def _without_path(config: Path, base: str) -> None:
+    """The base under the name that the plan gives it: a folder of this machine helps nobody."""
+    if config.is_file():
+        known = json.loads(config.read_text(encoding="utf-8"))
+        known["base_model_name_or_path"] = Path(base).name if Path(base).is_dir() else base
+        config.write_text(json.dumps(known, indent=2), encoding="utf-8")
 
 
 def _summary(trainer: Any, planned: Plan, resumed: Path | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from nbutils import models
 
 from .planning import Plan
 from .recipe import PlanError
+from .tracking import trackers
 
 Rows = list[dict[str, Any]]
 
@@ -130,7 +131,7 @@ def _arguments(planned: Plan, folder: Path, on_gpu: bool) -> Any:
         use_cpu=not on_gpu,
         optim="adamw_torch",
         seed=recipe.seed,
-        report_to=recipe.report_to,
+        report_to=trackers(recipe.report_to),
         disable_tqdm=True,
     )
 
