@@ -16,11 +16,14 @@ import pytest
 
 pytest.importorskip("torch")
 ROOT = Path(__file__).parents[2]
+# stands for a user's own; nothing is asked with it, and nothing may show it
+KEY = "sk-not-a-key-but-looks-like-one-0123456789"
 
 
 def environment(artifacts: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("NBUTILS_A")}
-    return {**kept, "NBUTILS_ARTIFACTS": str(artifacts), "HF_HUB_OFFLINE": "1"}
+    given = {"NBUTILS_ARTIFACTS": str(artifacts), "HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": KEY}
+    return {**kept, **given}
 
 
 def nbutils(artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -101,6 +104,14 @@ def test_nothing_held_out_was_trained_on(artifacts: Path) -> None:
     assert not crossing
     kept_out = {e.id for e in val}
     assert not any(e.meta.get("seed_id") in kept_out for e in train)
+
+
+def test_no_file_holds_the_key(artifacts: Path) -> None:
+    files = [p for p in artifacts.rglob("*") if p.is_file()]
+    assert len(files) > 30
+    assert [p for p in files if KEY.encode() in p.read_bytes()] == []
+    page = (artifacts / "reports" / "smoke" / "02_augmentation.html").read_text(encoding="utf-8")
+    assert "no MODEL is named, so no endpoint was asked" in page
 
 
 def test_a_second_run_skips_everything(artifacts: Path) -> None:

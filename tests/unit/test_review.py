@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nbutils import review, stats
+from nbutils import cli, review, stats
 from nbutils.errors import UserError
 from nbutils.examples import DataFileError, Example
 
@@ -458,3 +458,79 @@ def test_the_front_end_gets_every_number_marked(candidates: list[Example]) -> No
     assert marks["0.47"] == "right"
     assert any("29%" in finding for finding in shown["findings"])
     assert shown["values"] == [0.47, 0.46, 0.44, 0.43, 0.41, 0.40, 0.38]
+
+
+# --------------------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path, candidates: list[Example], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NBUTILS_ARTIFACTS", str(tmp_path))
+    folder = tmp_path / "runs" / "trial"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}", encoding="utf-8")
+    return run_with(folder, candidates[:5])
+
+
+def test_a_page_goes_out_and_two_tables_come_back(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["review", "trial"]) == 0
+    said = capsys.readouterr().out
+    assert "4 items: 4 not reviewed" in said
+    page = tmp_path / "reports" / "trial" / "review_candidates.html"
+    assert f"Page: {page}" in said
+    assert "default-src &#39;none&#39;" in page.read_text(encoding="utf-8")
+    for name, choice in (("anna", "approve"), ("ben", "reject")):
+        table = tmp_path / f"{name}.csv"
+        assert cli.main(["review", "trial", "--reviewer", name, "--export", str(table)]) == 0
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        rows[0]["decision"] = "approve"
+        for row in rows[1:3]:
+            row["decision"] = choice
+        with table.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        assert cli.main(["review", "trial", "--import", str(table)]) == 0
+    capsys.readouterr()
+    lines = review.read(run_dir / "decisions.jsonl")
+    assert len(lines) == 6
+    assert all(line["at"] for line in lines)
+    assert cli.main(["review", "trial", "--queue", "adjudication"]) == 0
+    said = capsys.readouterr().out
+    disputed = review.items_of(run_dir, "adjudication")
+    assert f"{len(disputed)} items: {len(disputed)} disputed" in said
+    settled = review.settle(review.items_of(run_dir, "candidates"), lines)
+    assert settled["status"].tolist().count("disputed") == len(disputed) > 0
+
+
+def test_what_the_command_refuses_is_one_line(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], items: list[review.Item]
+) -> None:
+    other = exported(tmp_path / "x.jsonl", [line(items[0], "anna", "approve")], run="elsewhere")
+    for arguments, message in (
+        (["--import", str(other)], "holds decisions of run 'elsewhere', expected 'trial'"),
+        (["--import", str(tmp_path / "no.csv")], "no.csv does not exist"),
+        (["--queue", "votes"], "there is no queue 'votes'"),
+        (["--queue", "ratings"], "run stage 04 first"),
+        (["--queue", "adjudication"], "the queue 'adjudication' of run trial is empty"),
+        (["--export", str(tmp_path / "t.pdf")], "ends in '.pdf'; expected .csv, .xlsx, .jsonl"),
+    ):
+        assert cli.main(["review", "trial", *arguments]) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert len(said.strip().splitlines()) == 1
+    assert not (run_dir / "decisions.jsonl").exists()
+
+
+def test_a_broken_line_is_mended_and_said_by_the_command(
+    run_dir: Path, capsys: pytest.CaptureFixture[str], items: list[review.Item]
+) -> None:
+    path = run_dir / "decisions.jsonl"
+    review.append(path, [line(items[0], "anna", "approve")])
+    path.write_bytes(path.read_bytes() + b'{"item": "')
+    assert cli.main(["review", "trial"]) == 0
+    assert "the last line of decisions.jsonl was cut off" in capsys.readouterr().out
+    assert len(review.read(path)) == 1

@@ -55,9 +55,8 @@ def guard_gradients(model: Any) -> int:
 def widen_adapters(model: Any) -> int:
     """Bring trained weights of 16 bits to fp32, in place; to be called before training.
 
-    TRL casts the adapters of a quantised base to bf16. There small steps of the optimiser round
-    to nothing, the loss scaling of fp16 training (GPUs before Ampere) fails on them, and CPUs
-    without bf16 are slow with them.
+    TRL casts the adapters of a quantised base to bf16. The loss scaling of fp16 training (GPUs
+    before Ampere) fails on these, and on a CPU without bf16 they double the time of a step.
 
     Parameters
     ----------
