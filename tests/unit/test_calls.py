@@ -136,7 +136,8 @@ def test_answers_come_in_the_order_of_the_requests_and_by_the_schema(place: Plac
     assert (found.stopped, found.calls, found.saved, found.notes) == ("", 9, 0, ())
     assert found.spent == pytest.approx(sum(r.cost for r in found.replies))
     asked = script.asked[0]
-    assert (asked["model"], asked["max_tokens"], asked["temperature"]) == ("m", 100, 0.0)
+    assert (asked["model"], asked["max_tokens"]) == ("m", 100)
+    assert "temperature" not in asked
     form = asked["response_format"]["json_schema"]
     assert (form["name"], form["strict"]) == ("Form", True)
     assert form["schema"]["additionalProperties"] is False
@@ -859,3 +860,20 @@ def test_recorded_answers_are_found_by_exactly_these_messages() -> None:
     assert key_of(asked) == key_of([{"content": "a", "role": "user"}])
     assert key_of(asked) != key_of([{"role": "user", "content": "a "}])
     assert recorded.key_of([]) != key_of(asked)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://api.openai.com/v1", "max_completion_tokens"),
+        ("https://eu.api.openai.com/v1", "max_completion_tokens"),
+        ("https://mine.openai.azure.com/v1", "max_completion_tokens"),
+        ("http://127.0.0.1:8000/v1", "max_tokens"),
+        ("https://openai.com.example/v1", "max_tokens"),
+    ],
+)
+def test_the_longest_answer_is_asked_for_as_the_service_knows_it(url: str, name: str) -> None:
+    asked = [{"role": "user", "content": "a"}]
+    body = prepare(Request("r", asked, None, 50), Service("m", url, prices=(1.0, 4.0))).body
+    assert body[name] == 50
+    assert set(body) == {"model", "messages", name}

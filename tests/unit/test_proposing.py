@@ -227,10 +227,10 @@ def test_a_budget_that_is_used_up_keeps_what_there_is(
 ) -> None:
     answers = answering(live(seeds, 8, "http://127.0.0.1:1/v1"), seeds)
     with recorded.serve(answers) as url:
-        found = propose(tmp_path, live(seeds, 8, url), budget=0.045)
+        found = propose(tmp_path, live(seeds, 8, url), budget=0.08)
         assert 0 < len(found.candidates) < 8
         assert "the budget is used up" in found.said
-        assert found.spent <= 0.045
+        assert found.spent <= 0.08
         more = propose(tmp_path, live(seeds, 8, url), budget=1.0)
         assert len(more.candidates) == 8
     assert sum(row["event"] == "sent" for row in logged(tmp_path)) == 8

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from nbutils import balance
 from nbutils.examples import DataFileError, Example, read_jsonl
 
-MAX_TOKENS = 1200
-TEMPERATURE = 0.9
+# an answer takes some 500; what a model thinks before it counts as well
+MAX_TOKENS = 4000
 PATTERNS = {
     "accelerating": "the move gets faster from period to period",
     "delayed_effect": "a known change shows only two or more periods later",

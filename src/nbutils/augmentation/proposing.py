@@ -18,7 +18,7 @@ from nbutils.examples import Example
 from nbutils.models.paid import Progress, key_of, label, serve
 from nbutils.records import digest
 
-from .asking import MAX_TOKENS, TEMPERATURE, Ask, Proposal, messages, plan_asks, recorded_asks
+from .asking import MAX_TOKENS, Ask, Proposal, messages, plan_asks, recorded_asks
 
 KEY = "OPENAI_API_KEY"
 # an ask is sent once if all goes well; the rest of the allowance is for failures
@@ -175,7 +175,6 @@ def propose(
             messages(ask, teacher.terms),
             schema=Proposal,
             max_tokens=MAX_TOKENS,
-            temperature=TEMPERATURE,
         )
         for ask in teacher.asks
     ]

@@ -8,10 +8,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import urlsplit
 
 from nbutils.errors import UserError
 
-from .service import Service, label
+from .service import Service, address, label
 from .store import is_number
 
 if TYPE_CHECKING:
@@ -35,15 +36,16 @@ class Request:
         What the answer must be; None for free text.
     max_tokens : int
         The longest answer.
-    temperature : float
-        As the service takes it.
+    temperature : float or None
+        As the service takes it; None leaves it to the service. OpenAI's reasoning models take
+        no other.
     """
 
     id: str
     messages: list[dict[str, str]]
     schema: type[BaseModel] | None
     max_tokens: int
-    temperature: float = 0.0
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def prepare(request: Request, service: Service) -> Ask:
         "model": service.model,
         "messages": request.messages,
         "response_format": _response_format(request.schema) if request.schema else None,
-        "max_tokens": request.max_tokens,
+        _limit_name(service): request.max_tokens,
         "temperature": request.temperature,
     }
     prompt = _canonical([wanted["messages"], wanted["response_format"]])
@@ -86,6 +88,13 @@ def prepare(request: Request, service: Service) -> Ask:
         most_tokens=most,
         worst=price(service, most, request.max_tokens),
     )
+
+
+def _limit_name(service: Service) -> str:
+    """OpenAI's own models refuse ``max_tokens``; what only resembles them may know nothing else."""
+    host = urlsplit(address(service)).hostname or ""
+    own = host.endswith((".openai.com", ".openai.azure.com"))
+    return "max_completion_tokens" if own else "max_tokens"
 
 
 def price(service: Service, prompt_tokens: int, completion_tokens: int) -> float:
@@ -107,7 +116,7 @@ def _check(request: Request) -> None:
             f"request '{request.id}' has {len(request.messages)} messages and max_tokens "
             f"{tokens!r}; expected at least one of each: correct it."
         )
-    if not is_number(request.temperature):
+    if request.temperature is not None and not is_number(request.temperature):
         raise UserError(
             f"request '{request.id}' has temperature {request.temperature!r}; expected a number: "
             f"correct it."
