@@ -16,13 +16,13 @@ pytest.importorskip("trl")
 MAX_LENGTH = 1150
 
 
-def sft(base: str, examples: list[Example], folder: Path, attention: str, **settings: Any) -> Any:
+def sft(base: str, examples: list[Example], folder: Path, **settings: Any) -> Any:
     """TRL's own trainer on the CPU, in fp32 and with all weights, so that nothing is random."""
     from datasets import Dataset
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
 
-    model = AutoModelForCausalLM.from_pretrained(base, attn_implementation=attention)
+    model = AutoModelForCausalLM.from_pretrained(base)
     arguments = SFTConfig(
         output_dir=str(folder),
         max_length=MAX_LENGTH,
@@ -40,14 +40,13 @@ def sft(base: str, examples: list[Example], folder: Path, attention: str, **sett
     )
 
 
-@pytest.fixture(scope="module", params=["sdpa", "eager"])
+@pytest.fixture(scope="module")
 def packed(
-    request: Any, tiny_base: str, tmp_path_factory: pytest.TempPathFactory
+    tiny_base: str, candidates: list[Example], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, dict[str, Any]]:
     """A trainer with our settings for a GPU, and one of its batches with several documents."""
-    examples = request.getfixturevalue("candidates")[:4]
-    settings, _ = packing_settings(request.param, on_gpu=True)
-    trainer = sft(tiny_base, examples, tmp_path_factory.mktemp("sft"), request.param, **settings)
+    settings, _ = packing_settings("sdpa", on_gpu=True)
+    trainer = sft(tiny_base, candidates[:4], tmp_path_factory.mktemp("sft"), **settings)
     row = max(trainer.train_dataset, key=lambda row: len(row["seq_lengths"]))
     assert len(row["seq_lengths"]) > 1
     return trainer, trainer.data_collator([row])
@@ -71,13 +70,19 @@ def largest_difference(batch: dict[str, Any], whole: Any, model: Any) -> float:
     return float((whole - apart).abs().max() / apart.std())
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_a_packed_row_gives_the_logits_of_its_documents_alone(
-    packed: tuple[Any, dict[str, Any]],
+    packed: tuple[Any, dict[str, Any]], attention: str
 ) -> None:
     trainer, batch = packed
+    assert trainer.model.config._attn_implementation == "sdpa"
     assert "attention_mask" not in batch
     ids, positions = batch["input_ids"], batch["position_ids"]
-    whole = logits(trainer.model, ids, position_ids=positions)
+    trainer.model.set_attn_implementation(attention)
+    try:
+        whole = logits(trainer.model, ids, position_ids=positions)
+    finally:
+        trainer.model.set_attn_implementation("sdpa")
     assert largest_difference(batch, whole, trainer.model) < 1e-4
 
 
@@ -140,9 +145,7 @@ def test_trl_mixes_documents_with_the_wrapped_strategy_and_says_nothing(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        trainer = sft(
-            tiny_base, candidates[:4], tmp_path, "sdpa", packing=True, packing_strategy="wrapped"
-        )
+        trainer = sft(tiny_base, candidates[:4], tmp_path, packing=True, packing_strategy="wrapped")
     batch = trainer.data_collator([trainer.train_dataset[0]])
     assert batch["attention_mask"].all()
     assert "position_ids" not in batch
@@ -154,7 +157,7 @@ def test_a_plan_can_count_the_packed_sequences(
     tiny_base: str, candidates: list[Example], tmp_path: Path
 ) -> None:
     settings, _ = packing_settings("sdpa", on_gpu=True)
-    trainer = sft(tiny_base, candidates[:9], tmp_path, "sdpa", **settings)
+    trainer = sft(tiny_base, candidates[:9], tmp_path, **settings)
     sizes = training.lengths(
         trainer.processing_class, training.rows(candidates[:9], form="brief", with_facts=True)
     )

@@ -19,6 +19,7 @@ from nbutils.examples import Example
 
 from .planning import Plan
 from .preflight import rows
+from .quantised import gradient_check
 from .recipe import PlanError
 from .trainer import ended_early, make_trainer, state
 
@@ -218,6 +219,9 @@ def _dry_run(trainer: Any, planned: Plan) -> dict[str, Any]:
     import torch
 
     data = trainer.train_dataset
+    if planned.recipe.four_bit:
+        short = trainer.data_collator([min(data, key=lambda row: len(row["input_ids"]))])
+        gradient_check(trainer.model, trainer._prepare_inputs(short))
     size = [len(ids) for ids in data["input_ids"]]
     longest = sorted(range(len(size)), key=lambda i: -size[i])[: planned.recipe.batch]
     batch = trainer._prepare_inputs(trainer.data_collator([data[i] for i in longest]))
@@ -279,7 +283,7 @@ def _summary(trainer: Any, planned: Plan, resumed: Path | None) -> dict[str, Any
     steps = trainer.state.global_step
     begun = int(resumed.name.split("-")[1]) if resumed else 0
     a_step = planned.recipe.batch * planned.recipe.accumulation
-    seen = planned.tokens * (steps - begun) * a_step / planned.rows
+    seen = planned.tokens * (steps - begun) * a_step / planned.sequences
     return {
         "base_model": planned.base_model,
         "seed": planned.recipe.seed,

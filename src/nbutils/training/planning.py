@@ -14,10 +14,12 @@ from nbutils import models
 from nbutils.examples import Example
 
 from . import estimate
+from .packing import packed_count, packing_settings
 from .preflight import check_sides, measure
 from .recipe import PlanError, Recipe
 
 MIN_EVALUATIONS = 3
+ATTENTION = "sdpa"  # what transformers takes by default
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class Plan:
         What was given to `models.base_path`; form of the answers, and whether prompts carry facts.
     recipe : Recipe
         The knobs.
-    rows, val_rows, tokens, trained_tokens, longest : int
-        Size of the data: training tokens of one epoch, those the loss is on, the longest row.
+    rows, val_rows, tokens, trained_tokens, longest, sequences : int
+        Size of the data: training tokens of one epoch, those the loss is on, the longest row, and
+        what a step counts: rows, or the sequences that they are packed into.
     steps, warmup_steps, eval_steps, evaluations : int
         The schedule in optimiser steps.
     dtype, dtype_reason : str
@@ -53,6 +56,7 @@ class Plan:
     tokens: int
     trained_tokens: int
     longest: int
+    sequences: int
     steps: int
     warmup_steps: int
     eval_steps: int
@@ -73,14 +77,14 @@ class Plan:
 
     def table(self) -> pd.DataFrame:
         """The plan for readers, one row a decision: columns ``what`` and ``value``."""
-        r = self.recipe
+        r, unit = self.recipe, "packed sequences" if self.packing else "rows"
         rows = {
             "Base model": f"{self.base_model}, {self.parameters / 1e6:,.0f}M parameters",
             "Answers": f"{self.form} form, {'with' if self.with_facts else 'without'} facts",
             "Training rows": f"{self.rows} ({self.tokens:,} tokens, {self.trained_tokens:,} of "
             f"them in the loss; longest row {self.longest})",
             "Validation rows": f"{self.val_rows}",
-            "Steps": f"{self.steps} of {r.batch} x {r.accumulation} rows, {r.epochs:g} epochs, "
+            "Steps": f"{self.steps} of {r.batch} x {r.accumulation} {unit}, {r.epochs:g} epochs, "
             f"{self.warmup_steps} for warm-up",
             "Evaluations": f"{self.evaluations}, every {self.eval_steps} steps"
             + (f"; stop after {r.patience} without a better one" if r.patience else ""),
@@ -150,9 +154,11 @@ def plan(
     check_sides(train, val)
     sizes = measure(tokenizer, train, recipe.max_length, form=form, with_facts=with_facts)
     watched = measure(tokenizer, val, recipe.max_length, form=form, with_facts=with_facts)
-    schedule = _schedule(recipe, len(train))
     dtype, reason = _precision(recipe)
     packed, why = _packing(recipe)
+    totals = sizes.sum(axis=1).tolist()
+    units = packed_count(totals, recipe.max_length) if packed else len(train)
+    schedule = _schedule(recipe, units)
     shape = estimate.shape_of(models.base_path(base_model), recipe)
     if not shape.trained:
         raise PlanError(
@@ -170,6 +176,7 @@ def plan(
         tokens=tokens,
         trained_tokens=answers,
         longest=int(sizes.sum(axis=1).max()),
+        sequences=units,
         **schedule,
         dtype=dtype,
         dtype_reason=reason,
@@ -178,7 +185,7 @@ def plan(
         parameters=shape.parameters,
         trainable=shape.trained,
         memory_gb=_memory(shape, recipe, dtype, sizes),
-        minutes=_minutes(shape, recipe, dtype, sizes, watched, schedule),
+        minutes=_minutes(shape, recipe, dtype, sizes, watched, schedule | {"units": units}),
     )
 
 
@@ -240,11 +247,10 @@ def _precision(recipe: Recipe) -> tuple[str, str]:
 def _packing(recipe: Recipe) -> tuple[bool, str]:
     import torch
 
-    if recipe.packing != "auto":
-        return recipe.packing == "on", "as the recipe says"
-    if torch.cuda.is_available():
-        return True, "rows are short, and a GPU is idle where they are padded"
-    return False, "on a CPU rows of similar length go together, and little is padded"
+    if recipe.packing == "off":
+        return False, "as the recipe says"
+    settings, reason = packing_settings(ATTENTION, bool(torch.cuda.is_available()))
+    return bool(settings["packing"]), reason
 
 
 def _memory(shape: estimate.Shape, recipe: Recipe, dtype: str, sizes: pd.DataFrame) -> float:
@@ -274,7 +280,9 @@ def _minutes(
     watched: pd.DataFrame,
     schedule: Mapping[str, int],
 ) -> float:
-    passes = schedule["steps"] * recipe.batch * recipe.accumulation / len(sizes) * recipe.seeds
+    passes = (
+        schedule["steps"] * recipe.batch * recipe.accumulation / schedule["units"] * recipe.seeds
+    )
     found = estimate.minutes(
         shape,
         recipe,

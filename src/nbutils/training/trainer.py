@@ -10,7 +10,9 @@ from typing import Any
 
 from nbutils import models
 
-from .planning import Plan
+from .packing import packing_settings
+from .planning import ATTENTION, Plan
+from .quantised import guard_gradients, widen_adapters
 from .recipe import PlanError
 from .tracking import trackers
 
@@ -50,6 +52,7 @@ def make_trainer(
         dtype=getattr(torch, planned.dtype),
         quantization_config=models.nf4(planned.dtype) if planned.recipe.four_bit else None,
     )
+    guard_gradients(model)
     # TRL's own fused head is the fast path on a GPU; on a CPU the head on answers only is
     trainer = _trainer_class(planned, answers_only=not on_gpu)(
         model=model,
@@ -61,6 +64,7 @@ def make_trainer(
         callbacks=_callbacks(planned, progress),
     )
     trainer.remove_callback(PrinterCallback)
+    widen_adapters(trainer.model)
     return trainer, tokenizer
 
 
@@ -99,12 +103,20 @@ def _arguments(planned: Plan, folder: Path, on_gpu: bool) -> Any:
     from trl import SFTConfig
 
     recipe = planned.recipe
+    settings: dict[str, Any] = {
+        "per_device_train_batch_size": _each(recipe.batch),
+        "gradient_accumulation_steps": recipe.accumulation,
+        "train_sampling_strategy": "group_by_length",
+    }
+    if planned.packing:
+        # one sequence at a time: the same step by more accumulation
+        settings["gradient_accumulation_steps"] = _each(recipe.batch) * recipe.accumulation
+        settings |= packing_settings(ATTENTION, on_gpu)[0]
     return SFTConfig(
+        **settings,
         output_dir=str(folder),
         max_steps=planned.steps,
-        per_device_train_batch_size=_each(recipe.batch),
         per_device_eval_batch_size=recipe.batch,
-        gradient_accumulation_steps=recipe.accumulation,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule if recipe.schedule != "constant" else _CONSTANT,
         warmup_steps=planned.warmup_steps,
@@ -120,9 +132,6 @@ def _arguments(planned: Plan, folder: Path, on_gpu: bool) -> Any:
         metric_for_best_model="eval_loss",
         prediction_loss_only=True,
         logging_steps=max(1, planned.steps // 40),
-        train_sampling_strategy="random" if planned.packing else "group_by_length",
-        packing=planned.packing,
-        eval_packing=False,
         max_length=recipe.max_length,
         completion_only_loss=True,
         gradient_checkpointing=on_gpu and planned.parameters > 1e9,
