@@ -1,7 +1,8 @@
 """A training step of ours against TRL's stock trainer and the loop of published recipes.
 
 Side by side in one process: the same base, rows, batches and fp32, one step each in turn, on one
-thread and in processor seconds, so that neighbours on the machine count little. Six minutes on a quiet machine, ten on a busy one:
+thread and in processor seconds, so that neighbours on the machine count little. Six minutes on a
+quiet machine, ten on a busy one:
 
     python -m pytest tests/benchmarks/test_training_speed.py -o addopts="" -q -s
 """
