@@ -172,7 +172,7 @@ class Facts:
         return render(self)
 
     def brief(self) -> str:
-        """The analysis in three or four fixed sentences."""
+        """The analysis in a few fixed sentences."""
         from nbutils.facts.words import brief
 
         return brief(self)

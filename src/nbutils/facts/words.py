@@ -107,6 +107,7 @@ def render(facts: Facts) -> str:
     lines.append(f"- timing: {_timing(facts)}")
     lines.append(f"- size: {size(facts)}")
     lines.append(f"- news: {_news(facts)}")
+    lines.append(f"- standing: {_standing(facts)}")
     return "\n".join(["Facts:", *lines])
 
 
@@ -203,6 +204,16 @@ def _news(facts: Facts) -> str:
     return f"{news}, {wanted[facts.polarity]}"
 
 
+def _standing(facts: Facts) -> str:
+    """What the move comes to by now: the fact that urgency hangs on most."""
+    if facts.shape.kind == "bump":
+        return "it has not lasted"
+    if facts.direction == "flat":
+        return "nothing has moved beyond chance"
+    news = {True: "is good news", False: "is bad news", None: "is neither good nor bad news"}
+    return f"it has lasted so far and {news[facts.good]}"
+
+
 def _up_or_down(change: float) -> str:
     return "up" if change > 0 else "down"
 
@@ -222,7 +233,7 @@ def size(facts: Facts) -> str:
 
 
 def brief(facts: Facts) -> str:
-    """Three to five fixed sentences: the move, its shape, chance, and what was recorded."""
+    """Four to six fixed sentences: the move, its shape, chance, what was recorded, the standing."""
     case = facts.case
     if not facts.steps:
         value = level(facts.first.value, case)
@@ -230,7 +241,8 @@ def brief(facts: Facts) -> str:
     said = [f"{case.metric} {_move(facts)}.", f"It {_shape_words(facts)}."]
     if facts.missing:
         said.append(f"There is no value for {_missing(facts)}.")
-    return " ".join([*said, _sentence(_chance(facts)), _sentence(_timing(facts))])
+    said += [_sentence(_chance(facts)), _sentence(_timing(facts)), _sentence(_standing(facts))]
+    return " ".join(said)
 
 
 def _shape_words(facts: Facts) -> str:
