@@ -14,6 +14,7 @@ from nbutils import claims
 from nbutils.claims import masks
 from nbutils.curation.structure import MAX_CHARS, Structured, structure
 from nbutils.examples import DataFileError
+from nbutils.gates.actions import NOTHING_FIXED, commitment, weakness
 from nbutils.gates.duplicates import near_duplicates
 from nbutils.gates.jargon import own_names, unknown_terms
 
@@ -31,48 +32,6 @@ REASONS = (
 MIN_WORDS = 40
 PARALLEL, CHUNK = 2_000, 250
 
-_WATCH = re.compile(
-    r"(?:keep(?:ing)?|have) (?:\w+ )?(?:an?|a close|half an|one) eye|\bmonitor|\bto watch\b|"
-    r"\bobserve\b|"
-    r"worth (?:a|an|having|discuss\w*|watching|talking)\b|\bdiscuss(?:ed|ion)?\b|on (?:the|our|"
-    r"your) radar|"
-    r"stay(?:ing)? (?:close|positive)|(?:let's|we'll|let us|just) see\b|see (?:what|where|how)\b|"
-    r"continue to (?:follow|track|look)|wait (?:and|to) see|further thought|(?:have|"
-    r"having) a (?:proper )?"
-    r"(?:chat|talk|look)|happy to (?:talk|join|discuss|chat)|be (?:conscious|aware|mindful)|"
-    r"bear in mind|"
-    r"pick (?:it|this) up|come back to (?:it|this)|revisit|follow (?:it|this)|come up at|"
-    r"compare notes|raise (?:it|this) (?:at|in|with)|\bfollow (?:the|these)\b|\baware of\b|"
-    r"share (?:these|this|the) (?:findings|numbers|results)|keep (?:watching|following|tracking)|"
-    r"into account|under observation|part of the (?:thinking|picture)|everyone can (?:see|"
-    r"follow)|interesting (?:case|pattern|development)|stay the course|when there(?:'s|"
-    r" is) more",
-    re.IGNORECASE,
-)
-_COMMITS = re.compile(
-    r"\b(?:roll(?:s|ed|ing)? (?:back|out|it)|revert\w*|restor\w+|switch\w*|split\w*|random\w*|"
-    r"hold(?:s)? back|"
-    r"holdout|a/b|pilot\w*|ship\w*|launch\w*|paus\w+|stop\w*|cap(?:s|ped)?|cut\w*|raise[sd]? the|"
-    r"remov\w+|"
-    r"add(?:s|ed)?|put(?:s)?|mov(?:e|es|ed)|send(?:s)?|writ(?:e|es)|call(?:s)?|draw(?:s)?|"
-    r"list(?:s)?|tag(?:s)?|"
-    r"audit\w*|recount\w*|re-?check\w*|re-?run\w*|compar(?:e|es)|measur(?:e|es)|test(?:s|ed)?|"
-    r"set(?:s)?|replac\w+|reinstat\w+|extend\w*|open\w*|close[sd]?|hide[s]?|publish\w*|no change|"
-    r"nothing to (?:change|roll)|"
-    r"leave (?:it|the)|keep (?:the|it|them|five|both|selling|running)|offer(?:s|ed)?)\b",
-    re.IGNORECASE,
-)
-_DATED = re.compile(
-    r"\b\d{1,2}(?:st|nd|rd|th)?(?:\s?(?:-|\u2013|to)\s?\d{1,2})? (?:jan|feb|mar|apr|may|jun|jul|"
-    r"aug|sep|oct|nov|dec)"
-    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}\b"
-    r"|\b(?:by|on|from|until|before|in|next|this|of|end of|mid-?)\s?(?:monday|tuesday|wednesday|"
-    r"thursday|friday|"
-    r"mon|tue|wed|thu|fri|january|february|march|april|june|july|august|september|october|"
-    r"november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|q[1-4]|tomorrow|today)\b"
-    r"|\b\d{1,2}[./]\d{1,2}\b|\bnext (?:sprint|release)\b|\bthis week\b|\b20\d\d-\d\d-\d\d\b",
-    re.IGNORECASE,
-)
 _LOGISTICS = re.compile(
     r"\b(?:announce|delighted|congratulations|joins us|will (?:lead|join)|welcome aboard|"
     r"maintenance|downtime|agenda|room|lunch|snacks?|dinner|workshop|invite to|calendar|join(?:s|"
@@ -325,30 +284,16 @@ def _action(parts: Structured, found: dict[str, str], doubts: list[str]) -> None
     if len(action.split()) < 3:
         found["no_action"] = "no action found"
         return
-    dated, sized = bool(_DATED.search(action)), bool(_amounts(action))
-    watch, commits = _WATCH.search(action), _COMMITS.search(action)
-    if (dated or sized) and (commits or not watch or _beside_watching(action)):
+    weak, commits = weakness(action), commitment(action)
+    if not weak:
         return
-    if watch:
-        found["no_action"] = f"'{watch[0]}' is no action: {_quote(action)}"
+    if weak != NOTHING_FIXED:
+        found["no_action"] = f"{weak}: {_quote(action)}"
     elif "vague" not in found or not commits:
         reason = "no_action" if "vague" not in found else "vague"
-        found.setdefault(reason, f"no date, size or test in the action: {_quote(action)}")
+        found.setdefault(reason, f"{weak}: {_quote(action)}")
     if commits and "no_action" in found:
-        doubts.append(f"'{commits[0]}' in the action: {_quote(action)}")
-
-
-def _beside_watching(action: str) -> bool:
-    """Whether some sentence of an action has a date or a size and does not just watch."""
-    return any(
-        (_DATED.search(part) or _amounts(part)) and not _WATCH.search(part)
-        for part in re.split(r"(?<=[.!?;])\s+|\n+", action)
-    )
-
-
-def _amounts(action: str) -> list[str]:
-    """Sizes and spans of time in an action: a share, a length of test, a threshold."""
-    return [s.text for s in masks.scan(action).spans if s.unit or s.value > 2]
+        doubts.append(f"'{commits}' in the action: {_quote(action)}")
 
 
 def contradictions(parts: Structured) -> tuple[list[str], list[str]]:

@@ -43,3 +43,28 @@ def check_format(output_text: str) -> dict[str, bool]:
         "nothing_else": bool(re.match(r"[*#\s]*Analysis", text, re.I))
         and not re.search(r"^(?:Metric|Data|Facts|Context)\s*:", text, re.M),
     }
+
+
+def simple_checks(output_text: str) -> dict[str, bool]:
+    r"""Four checks in the style of most published recipes: words that must occur, and a length.
+
+    Shown beside `check_format` so that readers see what they let through (any text that holds the
+    words) and what they turn away (an analyst's answer of more than 150 words).
+
+    Returns
+    -------
+    dict of str to bool
+        ``analysis``, ``action`` and ``urgency`` (the word occurs anywhere), ``words`` (50 to 150).
+
+    Examples
+    --------
+    >>> list(simple_checks("urgency analysis action").values())
+    [True, True, True, False]
+    """
+    low = output_text.lower()
+    return {
+        "analysis": "analysis" in low,
+        "action": "action" in low,
+        "urgency": "urgency" in low,
+        "words": 50 <= len(output_text.split()) <= 150,
+    }

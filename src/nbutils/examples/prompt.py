@@ -95,6 +95,7 @@ def messages(
     form: str = "brief",
     with_facts: bool = True,
     shots: Sequence[Example] = (),
+    terms: Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Build the prompt of an example: the one place where a prompt is made.
 
@@ -108,6 +109,8 @@ def messages(
         Whether the computed facts stand behind the case. A case that cannot be read has none.
     shots : sequence of Example
         Solved examples shown before the question, as earlier turns.
+    terms : sequence of str
+        Definitions put before the question, one a line.
 
     Returns
     -------
@@ -118,7 +121,8 @@ def messages(
     for shot in shots:
         turns.append({"role": "user", "content": _question(shot, with_facts)})
         turns.append({"role": "assistant", "content": target(shot, form=form)})
-    turns.append({"role": "user", "content": _question(example, with_facts)})
+    known = "".join(["Terms:\n", *(f"- {term}\n" for term in terms), "\n"]) if terms else ""
+    turns.append({"role": "user", "content": known + _question(example, with_facts)})
     return turns
 
 

@@ -107,7 +107,8 @@ def render(facts: Facts) -> str:
     lines.append(f"- timing: {_timing(facts)}")
     lines.append(f"- size: {size(facts)}")
     lines.append(f"- news: {_news(facts)}")
-    lines.append(f"- standing: {_standing(facts)}")
+    lines.append(f"- standing: {standing(facts)}")
+    lines.append(f"- usual urgency: {facts.usual_urgency}")
     return "\n".join(["Facts:", *lines])
 
 
@@ -204,8 +205,8 @@ def _news(facts: Facts) -> str:
     return f"{news}, {wanted[facts.polarity]}"
 
 
-def _standing(facts: Facts) -> str:
-    """What the move comes to by now: the fact that urgency hangs on most."""
+def standing(facts: Facts) -> str:
+    """What the move comes to by now: ``it has lasted so far and is bad news``."""
     if facts.shape.kind == "bump":
         return "it has not lasted"
     if facts.direction == "flat":
@@ -241,7 +242,7 @@ def brief(facts: Facts) -> str:
     said = [f"{case.metric} {_move(facts)}.", f"It {_shape_words(facts)}."]
     if facts.missing:
         said.append(f"There is no value for {_missing(facts)}.")
-    said += [_sentence(_chance(facts)), _sentence(_timing(facts)), _sentence(_standing(facts))]
+    said += [_sentence(_chance(facts)), _sentence(_timing(facts)), _sentence(standing(facts))]
     return " ".join(said)
 
 

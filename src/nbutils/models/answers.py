@@ -30,6 +30,13 @@ class Completion:
         Wall time; for a batch, the batch's time divided by its size.
     stopped : bool
         Whether the model ended its turn by itself, not by the token limit.
+    latency : float
+        Seconds from the start of its batch to its last token: what a request waits when the
+        machine answers a batch.
+    pieces : tuple of str
+        The answer token by token, where the model gives it.
+    logprobs : tuple of float
+        Natural logarithm of each piece's probability; empty for sampled answers.
     """
 
     text: str
@@ -37,6 +44,9 @@ class Completion:
     completion_tokens: int
     seconds: float
     stopped: bool
+    latency: float = 0.0
+    pieces: tuple[str, ...] = ()
+    logprobs: tuple[float, ...] = ()
 
 
 class Model(Protocol):
@@ -50,6 +60,8 @@ class Model(Protocol):
         max_new_tokens: int = 256,
         *,
         progress: Progress | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[Completion]:
-        """Answer every conversation, in the order given."""
+        """Answer every conversation, in the order given; greedily at temperature 0."""
         ...

@@ -45,8 +45,10 @@ class Endpoint:
         max_new_tokens: int = 256,
         *,
         progress: Progress | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[Completion]:
-        """Answer at temperature 0; see `Model.generate`.
+        """Answer every conversation; see `Model.generate`. The seed is left to the server.
 
         Raises
         ------
@@ -57,13 +59,13 @@ class Endpoint:
 
         with ThreadPoolExecutor(self.concurrency) as pool:
             answers = []
-            for answer in pool.map(lambda m: self._one(m, max_new_tokens), messages):
+            for answer in pool.map(lambda m: self._one(m, max_new_tokens, temperature), messages):
                 answers.append(answer)
                 if progress:
                     progress(len(answers), len(messages), "answers")
         return answers
 
-    def _one(self, messages: Messages, limit: int) -> Completion:
+    def _one(self, messages: Messages, limit: int, temperature: float) -> Completion:
         from openai import OpenAIError
 
         begun = time.perf_counter()
@@ -72,18 +74,20 @@ class Endpoint:
                 model=self.name,
                 messages=messages,
                 max_tokens=limit,
-                temperature=0,
+                temperature=temperature,
             )
         except OpenAIError as error:
             raise ModelError(
                 f"the endpoint did not answer for model '{self.name}' "
                 f"({type(error).__name__}: {str(error)[:200]}): check its URL, key and model name."
             ) from None
+        seconds = time.perf_counter() - begun
         choice, usage = reply.choices[0], reply.usage
         return Completion(
             text=(choice.message.content or "").strip(),
             prompt_tokens=usage.prompt_tokens if usage else 0,
             completion_tokens=usage.completion_tokens if usage else 0,
-            seconds=time.perf_counter() - begun,
+            seconds=seconds,
             stopped=choice.finish_reason == "stop",
+            latency=seconds,
         )

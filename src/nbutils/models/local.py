@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,27 +79,38 @@ class LocalModel:
         max_new_tokens: int = 256,
         *,
         progress: Progress | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[Completion]:
-        """Answer greedily, in left-padded batches of similar length.
+        """Answer in left-padded batches of similar length, greedily unless a temperature is given.
 
         What all prompts share at their beginning (system message, few-shot examples) is computed
-        once and reused.
+        once and reused. A seed gives the same samples again for the same list of prompts.
         """
         if not messages:
             return []
         ids = [encode(self.tokenizer, m) for m in messages]
         prefix = _common_prefix(ids)
         answers: dict[int, Completion] = {}
-        for batch in _batches([len(i) for i in ids], max_new_tokens):
+        how: dict[str, Any] = {"do_sample": temperature > 0}
+        if temperature > 0:
+            how |= {"temperature": temperature, "top_k": 0, "top_p": 1.0}
+        for number, batch in enumerate(_batches([len(i) for i in ids], max_new_tokens)):
             rows = [ids[i] for i in batch]
-            answers |= dict(zip(batch, self._batch(rows, prefix, max_new_tokens), strict=True))
+            with _seeded(seed + number):
+                found = self._batch(rows, prefix, max_new_tokens, how)
+            answers |= dict(zip(batch, found, strict=True))
             if progress:
                 progress(len(answers), len(ids), "answers")
         return [answers[i] for i in range(len(ids))]
 
-    def _batch(self, rows: list[list[int]], prefix: int, limit: int) -> list[Completion]:
+    def _batch(
+        self, rows: list[list[int]], prefix: int, limit: int, how: dict[str, Any]
+    ) -> list[Completion]:
         import torch
+        from transformers import LogitsProcessorList
 
+        watch = _Watch()
         begun = time.perf_counter()
         end = self._end_ids()
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else end[0]
@@ -109,25 +121,43 @@ class LocalModel:
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
                 max_new_tokens=limit,
-                do_sample=False,
+                **how,
+                logits_processor=LogitsProcessorList([watch]),
                 eos_token_id=end,
                 pad_token_id=pad,
                 past_key_values=self._cache(rows[0][:prefix], len(rows)),
             )
         new = out[:, ids.shape[1] :].tolist()
-        seconds = (time.perf_counter() - begun) / len(rows)
+        ended = time.perf_counter()
+        times = [*watch.times[1:], ended]  # a token is there when the next one is asked for
+        logprobs = [[]] * len(rows) if how["do_sample"] else watch.by_row()
         return [
-            self._completion(row, answer, end, seconds)
-            for row, answer in zip(rows, new, strict=True)
+            self._completion(row, answer, end, (begun, (ended - begun) / len(rows), times), logs)
+            for row, answer, logs in zip(rows, new, logprobs, strict=True)
         ]
 
     def _completion(
-        self, row: list[int], answer: list[int], end: list[int], seconds: float
+        self,
+        row: list[int],
+        answer: list[int],
+        end: list[int],
+        clock: tuple[float, float, list[float]],
+        logprobs: list[float],
     ) -> Completion:
+        begun, seconds, times = clock
         stop = next((i for i, token in enumerate(answer) if token in end), None)
         used = answer if stop is None else answer[: stop + 1]
         text = self.tokenizer.decode(used, skip_special_tokens=True).strip()
-        return Completion(text, len(row), len(used), seconds, stop is not None)
+        return Completion(
+            text,
+            prompt_tokens=len(row),
+            completion_tokens=len(used),
+            seconds=seconds,
+            stopped=stop is not None,
+            latency=times[len(used) - 1] - begun,
+            pieces=tuple(self.tokenizer.batch_decode([[t] for t in used])),
+            logprobs=tuple(logprobs[: len(used)]),
+        )
 
     def _end_ids(self) -> list[int]:
         """Every id that ends a turn, by the generation config and the tokenizer."""
@@ -148,6 +178,37 @@ class LocalModel:
                 )
             cache.batch_repeat_interleave(rows)
         return cache
+
+
+class _Watch:
+    """Notes when each token is asked for, and how probable the likeliest one is."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.likeliest: list[Any] = []
+
+    def __call__(self, ids: Any, scores: Any) -> Any:
+        """Called by ``generate`` before each token; changes nothing."""
+        self.times.append(time.perf_counter())
+        # one pass over the vocabulary: the likeliest token's score against all of them
+        self.likeliest.append(scores.amax(-1) - scores.logsumexp(-1))
+        return scores
+
+    def by_row(self) -> list[list[float]]:
+        """The logarithms of the greedy tokens' probabilities, row by row."""
+        import torch
+
+        return [[float(x) for x in row] for row in torch.stack(self.likeliest, 1).tolist()]
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw from this seed, and leave the generators of others as they were."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def _adapter_note(adapter: Path) -> dict[str, Any]:
