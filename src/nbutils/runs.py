@@ -75,6 +75,8 @@ _RECORD = re.compile(r"(\d\d)\.json")
 
 # --------------------------------------------------------------------------- one stage of a run
 
+ABSENT = ""  # instead of the digest of an optional file that was not there
+
 
 def open_run(name: str, stage: str) -> Run:
     """Open a run for one stage; the first call of every notebook.
@@ -166,6 +168,14 @@ class Run:
             self._read.setdefault(key, digest(path))
         return path
 
+    def optional(self, name: str) -> Path:
+        """Path of a file of the run that may be missing; noted, so that its coming counts."""
+        path = self._inside(name)
+        if path.exists():
+            return self.need(name)
+        self._read.setdefault(_key(name), ABSENT)
+        return path
+
     def input(self, path: str | Path) -> Path:
         """Path of a file outside the run (relative ones start at the repository); noted.
 
@@ -254,7 +264,7 @@ class Run:
         else:
             write_text(self.dir / PROGRESS_FILE, dumps(self._progress, PROGRESS_FILE))
 
-    def finish(self, metrics: dict[str, Any], counts: dict[str, Any]) -> None:
+    def finish(self, metrics: dict[str, Any], counts: dict[str, Any], halt: str = "") -> None:
         """Write ``NN.json``: the stage is done; the last call of every notebook.
 
         Parameters
@@ -263,12 +273,16 @@ class Run:
             Headline metrics, JSON values.
         counts : dict
             What came in and what went out.
+        halt : str
+            Why the stages after this one must not run, in a sentence; empty if they may. The
+            runner then stops with exit code 3.
         """
         inputs, outputs = self._inputs_and_outputs()
         record = {
             "stage": self.stage,
             "metrics": metrics,
             "counts": counts,
+            "halt": halt,
             "seconds": round(time.monotonic() - self._begun, 1),
             "finished": now(),
             "inputs": inputs,
@@ -319,7 +333,7 @@ def writer_of(name: str) -> str | None:
 
 def outside(run_dir: Path, inputs: dict[str, str]) -> dict[str, str]:
     """The inputs that do not lie in the run folder."""
-    return {k: v for k, v in inputs.items() if not (run_dir / k).exists()}
+    return {k: v for k, v in inputs.items() if v != ABSENT and not (run_dir / k).exists()}
 
 
 def _key(name: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from nbutils import review
+from nbutils import review, stats
+from nbutils.evaluation.by_case import kappa_by_case, mean_by_case, share_by_case
 from nbutils.evaluation.indicators import LABELS, indicators, signs
 from nbutils.evaluation.rating import (
-    mean_by_case,
     rated_items,
     rater_agreement,
     rating_status,
@@ -188,6 +188,27 @@ def test_a_mean_is_resampled_by_case_and_may_be_0_or_1() -> None:
     assert mean_by_case([], []).value is None
 
 
+def test_kappa_of_answers_that_go_together_by_case_has_a_wider_interval() -> None:
+    base = [(0, 1), (1, 1), (2, 4), (3, 3), (4, 4), (5, 3), (2, 2), (4, 5), (1, 3), (5, 5)]
+    alone = kappa_by_case(base, range(10))
+    plain = stats.kappa(base, weighted=True)
+    assert alone.value == plain.value
+    # each answer four times over is no more evidence than once; answers taken as independent are
+    four = kappa_by_case(base * 4, list(range(10)) * 4)
+    assert four.value == pytest.approx(alone.value)
+    assert four.low == pytest.approx(alone.low)
+    assert four.low < plain.low + 1e-9 < stats.kappa(base * 4, weighted=True).low
+    assert kappa_by_case([(4, 4)] * 12, range(12)).value is None
+
+
+def test_a_share_is_of_answers_and_its_interval_of_cases() -> None:
+    found = share_by_case([1, 1, 0, 1], ["a", "a", "b", "b"])
+    assert (found.value, found.n) == (0.75, 4)
+    whole = share_by_case([1] * 4, ["a", "a", "b", "b"])
+    assert (whole.low, whole.n) == (stats.wilson(2, 2).low, 4)
+    assert share_by_case([], []).value is None
+
+
 # --------------------------------------------------------------------------- indicators
 
 
@@ -204,7 +225,7 @@ def test_indicators_are_counted_for_each_system() -> None:
     table = indicators({"base": rows, "silent": [rows[2]]})
     assert table["metric"].unique().tolist() == list(LABELS)
     found = table.set_index(["system", "metric"])
-    assert found.loc[("base", "words"), ["value", "n"]].tolist() == [11.5, 2]
+    assert found.loc[("base", "words"), ["value", "n"]].tolist() == [12.5, 2]
     for sign in ("owner", "measure", "date"):
         assert found.loc[("base", sign), ["value", "n"]].tolist() == [1 / 3, 3]
         assert found.loc[("silent", sign), "value"] == 0.0

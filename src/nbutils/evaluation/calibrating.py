@@ -12,10 +12,11 @@ import pandas as pd
 
 from nbutils import stats
 
+from .by_case import kappa_by_case, mean_by_case, share_by_case
 from .judge_verdict import lacks, verdict
 from .judging import Judged
 from .preferring import Preferred
-from .rating import FEWEST, Answers, Ratings, distinct, item_of, mean_by_case, rated_items
+from .rating import FEWEST, Answers, Ratings, distinct, item_of, rated_items
 
 _LABELS = {
     "harshness": "Judge minus people, in points",
@@ -92,8 +93,7 @@ def calibrate(
     Calibration
         Usable only with at least 30 answers rated by people, a lower end of weighted kappa above
         0.4, and an error below that of always giving the people's median.
-        Means and slopes have intervals by case; those of shares and kappas take answers as
-        independent, which is somewhat too narrow where several systems answer one case.
+        Intervals are by case, for answers to one case depend on each other.
     """
     said, strays = rated_items(answers, ratings)
     data = _joined(judged, said, answers)
@@ -158,16 +158,16 @@ def _against_people(data: pd.DataFrame) -> dict[str, stats.Estimate]:
     slopes["difference"] = differences
     return {
         "harshness": mean(differences),
-        "kappa": _kappa(pairs),
-        "exact": stats.wilson(sum(d < Fraction(1, 2) for d in apart), len(apart)),
-        "within_one": stats.wilson(sum(d <= 1 for d in apart), len(apart)),
+        "kappa": _kappa(pairs, cases),
+        "exact": share_by_case([d < Fraction(1, 2) for d in apart], cases),
+        "within_one": share_by_case([d <= 1 for d in apart], cases),
         "error": mean(apart),
         "constant_error": mean([abs(b - middle) for _, b in pairs]),
         **{f"slope_{k}": _slope([float(v) for v in s], data) for k, s in slopes.items()},
     }
 
 
-def _kappa(pairs: Sequence[tuple[Fraction, Fraction]]) -> stats.Estimate:
+def _kappa(pairs: Sequence[tuple[Fraction, Fraction]], cases: Sequence[str]) -> stats.Estimate:
     """Weighted kappa of means, which are not rounded.
 
     Quadratic weights do not depend on the step of the scale: kappa of halves counted as 0, 1, 2
@@ -176,7 +176,7 @@ def _kappa(pairs: Sequence[tuple[Fraction, Fraction]]) -> stats.Estimate:
     if len(pairs) < FEWEST:
         return stats.Estimate(None, None, None, len(pairs))
     step = math.lcm(*(value.denominator for pair in pairs for value in pair))
-    return stats.kappa([(int(a * step), int(b * step)) for a, b in pairs], weighted=True)
+    return kappa_by_case([(int(a * step), int(b * step)) for a, b in pairs], cases)
 
 
 def _slope(values: Sequence[float], data: pd.DataFrame) -> stats.Estimate:
@@ -196,10 +196,12 @@ def _slope(values: Sequence[float], data: pd.DataFrame) -> stats.Estimate:
 
 def _repeats(judged: Judged) -> dict[str, stats.Estimate]:
     """How far a judge agrees with itself, on answers read at least twice."""
-    found = [ratings for ratings in _by_item(judged).values() if len(ratings) > 1]
-    equal = stats.wilson(sum(len(set(r)) == 1 for r in found), len(found))
-    pairs = [(Fraction(r[0]), Fraction(r[1])) for r in found]
-    return {"repeats_equal": equal, "repeats_kappa": _kappa(pairs)}
+    found = {item: ratings for item, ratings in _by_item(judged).items() if len(ratings) > 1}
+    case_of = dict(zip(judged.readings["item"], judged.readings["id"], strict=True))
+    cases = [str(case_of[item]) for item in found]
+    pairs = [(Fraction(r[0]), Fraction(r[1])) for r in found.values()]
+    equal = share_by_case([len(set(r)) == 1 for r in found.values()], cases)
+    return {"repeats_equal": equal, "repeats_kappa": _kappa(pairs, cases)}
 
 
 def _by_item(judged: Judged) -> dict[str, list[int]]:

@@ -25,20 +25,28 @@ class Measure:
 
 MEASURES = (
     Measure("house_form", "1 Format", "Answers in the house form", "house_form"),
+    Measure("simple_form", "1 Format", "The four simple checks", "simple_form"),
     Measure("stopped", "1 Format", "Answers that end by themselves", "stopped"),
-    Measure("numbers_right", "2 Facts", "Numbers right, of those stated", "supported", "checked"),
+    Measure("numbers_right", "2 Facts", "Numbers right, of those checked", "supported", "checked"),
+    Measure("coverage", "2 Facts", "Numbers checked, of those stated", "checked", "stated"),
     Measure("faithful", "2 Facts", "Answers with numbers, none wrong", "faithful"),
     Measure("digit_score", "2 Facts", "Digit strings found in the input", "digits"),
+    Measure(
+        "direction_ok", "Judgement", "Direction as expected", "direction_ok", "direction_known"
+    ),
+    Measure("timing_ok", "Judgement", "Period of the turn named", "timing_ok", "timing_known"),
     Measure("urgency_ok", "Judgement", "Urgency an analyst accepts", "urgency_ok", "urgency_known"),
+    Measure("action_ok", "Judgement", "Action concrete, open and new", "action_ok"),
 )
+ROLES = {"tuned": "candidate", "no_facts": "variant", "best_of": "variant", "composed": "reference"}
 
 
-def _counts(rows: pd.DataFrame, measure: Measure) -> tuple[Any, Any]:
+def _counts(rows: pd.DataFrame, wanted: Measure) -> tuple[Any, Any]:
     """Numerator and denominator by case; what is undefined for a case counts as no item."""
-    top = rows[measure.numerator].astype(float)
+    top = rows[wanted.numerator].astype(float)
     bottom = pd.Series(1.0, index=rows.index)
-    if measure.denominator:
-        bottom = rows[measure.denominator].astype(float)
+    if wanted.denominator:
+        bottom = rows[wanted.denominator].astype(float)
     bottom = bottom.where(top.notna(), 0.0)
     return top.where(bottom > 0, 0.0).fillna(0.0).to_numpy(), bottom.to_numpy()
 
@@ -58,23 +66,23 @@ def summarize(scored: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         ``high``, ``n`` (cases with at least one item).
     """
     rows = []
-    for measure in MEASURES:
+    for one in MEASURES:
         for system, frame in scored.items():
-            estimate = _estimate(frame, measure)
             fixed = {
-                "layer": measure.layer,
-                "metric": measure.name,
-                "label": measure.label,
+                "layer": one.layer,
+                "metric": one.name,
+                "label": one.label,
                 "unit": "share",
                 "better": "up",
             }
-            rows.append({**fixed, "system": system, **asdict(estimate)})
+            rows.append({**fixed, "system": system, **asdict(estimate(frame, one))})
     return pd.DataFrame(rows)
 
 
-def _estimate(frame: pd.DataFrame, measure: Measure) -> stats.Estimate:
-    top, bottom = _counts(frame, measure)
-    if measure.denominator is None and frame[measure.numerator].dtype == bool:
+def estimate(frame: pd.DataFrame, wanted: Measure) -> stats.Estimate:
+    """A measure of one system with its interval."""
+    top, bottom = _counts(frame, wanted)
+    if wanted.denominator is None and frame[wanted.numerator].dtype == bool:
         return stats.wilson(int(top.sum()), len(frame))
     return stats.ratio(top, bottom)
 
@@ -85,25 +93,58 @@ def compare(scored: Mapping[str, pd.DataFrame], candidate: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``metric``, ``label``, ``baseline``, ``candidate``, ``difference``, ``low``, ``high``,
-        ``p``, ``n``, ``outcome``.
+        ``metric``, ``label``, ``baseline``, ``candidate``, then the fields of
+        `nbutils.stats.Comparison`. Only cases that both have answered are compared.
     """
     rows = []
-    for measure in MEASURES:
+    for one in MEASURES:
         for system in scored:
             if system == candidate:
                 continue
-            found = stats.compare(
-                _counts(scored[system], measure), _counts(scored[candidate], measure)
-            )
             named = {
-                "metric": measure.name,
-                "label": measure.label,
+                "metric": one.name,
+                "label": one.label,
                 "baseline": system,
                 "candidate": candidate,
             }
+            found = paired(scored[system], scored[candidate], one)
             rows.append(named | asdict(found))
     return pd.DataFrame(rows)
+
+
+def paired(baseline: pd.DataFrame, candidate: pd.DataFrame, wanted: Measure) -> stats.Comparison:
+    """One measure of two systems, on the cases that both have answered."""
+    both = [i for i in candidate["id"] if i in set(baseline["id"])]
+    frames = [f.set_index("id").loc[both] for f in (baseline, candidate)]
+    return stats.compare(_counts(frames[0], wanted), _counts(frames[1], wanted))
+
+
+def measure(name: str) -> Measure:
+    """The measure of this name."""
+    return next(m for m in MEASURES if m.name == name)
+
+
+def unanswered(scored: Mapping[str, pd.DataFrame], asked: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence for each system that lacks answers to cases it was asked.
+
+    Parameters
+    ----------
+    scored : mapping of str to DataFrame
+        System to its rows.
+    asked : mapping of str to sequence of str
+        System to the ids of the cases it was asked.
+    """
+    said = []
+    for system, ids in asked.items():
+        lacking = [i for i in ids if i not in set(scored[system]["id"])]
+        if lacking:
+            more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+            said.append(
+                f"{system}: {len(lacking)} of {len(ids)} cases have no answer "
+                f"({', '.join(lacking[:5])}{more}); they are left out of its scores and "
+                f"comparisons."
+            )
+    return said
 
 
 def pick_examples(
@@ -156,11 +197,11 @@ def claim_rows(answers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, An
     ]
 
 
-def wide(summary: pd.DataFrame) -> pd.DataFrame:
-    """The summary with a column a system, as ``value [low, high]``: for a table."""
+def wide(summary: pd.DataFrame, systems: Sequence[str] = ()) -> pd.DataFrame:
+    """The summary with a column a system (these, or all), as ``value [low, high]``: for a table."""
     frame = summary.copy()
     frame["shown"] = [_interval(r) for r in frame.to_dict("records")]
-    order = list(dict.fromkeys(frame["system"]))
+    order = list(systems or dict.fromkeys(frame["system"]))
     table = frame.pivot(index=["layer", "label"], columns="system", values="shown")[order]
     labels = [(m.layer, m.label) for m in MEASURES]
     return table.loc[labels].reset_index()
@@ -184,28 +225,47 @@ def headline(summary: pd.DataFrame) -> dict[str, float | None]:
 
 
 def scores(
-    form: str,
-    prompt: str,
     summary: pd.DataFrame,
     compared: pd.DataFrame,
     examples: list[dict[str, Any]],
     cases: Sequence[Example],
+    *,
+    form: str,
+    names: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Content of ``scores.json``, from which the front page is built."""
+    """Content of ``scores.json``, from which the front page is built.
+
+    Parameters
+    ----------
+    summary, compared : DataFrame
+        See `summarize` and `compare`.
+    examples : list of dict
+        See `pick_examples`.
+    cases : sequence of Example
+        The held-out cases.
+    form : str
+        Form of the answers.
+    names : mapping of str to str
+        System to its name for readers, in the order of the columns.
+    notes : sequence of str
+        Further sentences on what is not shown.
+    """
     return {
         "form": form,
         "n": len(cases),
         "systems": [
-            {"name": "base", "label": "Base, zero-shot", "role": "baseline"},
-            {"name": "prompted", "label": f"Base, {prompt} in the prompt", "role": "baseline"},
-            {"name": "tuned", "label": "Fine-tuned", "role": "candidate"},
+            {"name": name, "label": label, "role": ROLES.get(name, "baseline")}
+            for name, label in names.items()
         ],
         "metrics": _rows(summary),
         "comparisons": _rows(compared),
         "examples": examples,
         "does_not_show": [
+            *notes,
             *_constant_urgency(cases),
-            "Whether the recommended actions are good ones: no person has rated them.",
+            "Whether the recommended actions are good ones: rules see only that they are concrete, "
+            "open and new.",
             f"How the model does on cases unlike these {len(cases)}, or on another company's.",
             "What training again with another seed would give: one adapter was trained.",
             "How a larger base model would do, tuned or prompted.",

@@ -12,6 +12,9 @@ import pandas as pd
 
 from nbutils import claims, stats
 from nbutils.examples import CaseError, Example, facts_of, parse_case
+from nbutils.models import Model
+
+from .systems import answer
 
 _FIELD = r"(?:Metric|Context|Data|Cohort size|Recent changes|Notes|Regression)"
 _BLOCK = r"^[ \t]*{}[ \t]*:.*(?:\n(?![ \t]*" + _FIELD + r"[ \t]*:).*)*\n?"
@@ -152,6 +155,15 @@ def recited(
             label = {"measure": measure, "label": f"numbers {words}"}
             found.append({"control": control, **label, **asdict(share)})
     return pd.DataFrame(found)
+
+
+def ask_controls(
+    model: Model, cases: Sequence[Example], train: Sequence[Example], **asked: Any
+) -> pd.DataFrame:
+    """Ask a model both controls, as it is asked the cases; see `recited` and `answer`."""
+    made = {"no data": no_data(cases), "other data": swapped(cases)}
+    rows = {name: answer(model, own, **asked) for name, own in made.items()}
+    return recited(rows, cases, train)
 
 
 def _original(row: Mapping[str, Any], originals: Mapping[str, Example]) -> Example:

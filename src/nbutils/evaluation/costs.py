@@ -4,38 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
-
-from nbutils.errors import UserError
-
-DEFAULTS = {"machine_hour": 0.10, "review_hour": 60.0, "review_hours": 0.0}
-
-
-def settings(given: Mapping[str, Any]) -> dict[str, float]:
-    """Prices of the machine and of people's time, with the defaults where none are given.
-
-    Parameters
-    ----------
-    given : mapping
-        ``machine_hour`` (dollars for an hour of the machine that trains and answers; 0.10 is about
-        what two cores and 24 GB cost to rent), ``review_hour`` (dollars for an hour of a person),
-        ``review_hours`` (hours of curation and review that the fine-tune took).
-
-    Raises
-    ------
-    UserError
-        If a name is unknown or a value is no number of at least 0.
-    """
-    for name, value in given.items():
-        if name not in DEFAULTS:
-            raise UserError(
-                f"COSTS has '{name}'; expected {', '.join(DEFAULTS)}: correct the name."
-            )
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise UserError(f"COSTS: {name} is {value!r}; expected dollars or hours, 0 or more.")
-    return {**DEFAULTS, **{k: float(v) for k, v in given.items()}}
 
 
 def costs(scored: Mapping[str, pd.DataFrame], prices: Mapping[str, float]) -> pd.DataFrame:
@@ -47,7 +17,7 @@ def costs(scored: Mapping[str, pd.DataFrame], prices: Mapping[str, float]) -> pd
         System to its rows from `answer`; a column ``cost`` (dollars) is taken where there is one,
         else the measured seconds of the machine are charged.
     prices : mapping
-        See `settings`.
+        See `Settings`.
 
     Returns
     -------
@@ -93,7 +63,7 @@ def break_even(
     candidate : str
         The tuned system.
     prices : mapping
-        See `settings`.
+        See `Settings`.
     training_seconds : float
         Wall time of training.
     data_dollars : float
@@ -125,3 +95,54 @@ def break_even(
             }
         )
     return pd.DataFrame(rows).astype({"requests": object})
+
+
+def decision(
+    summary: pd.DataFrame, table: pd.DataFrame, paid: pd.DataFrame, labels: Mapping[str, str]
+) -> pd.DataFrame:
+    """Prompt, retrieve or fine-tune: quality beside cost, one row a system.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        See `summarize`.
+    table, paid : DataFrame
+        See `costs` and `break_even`.
+    labels : mapping of str to str
+        System to its name for readers.
+
+    Returns
+    -------
+    DataFrame
+        ``system``, ``house form``, ``numbers right``, ``urgency`` (percent), ``seconds, p50 /
+        p95``, ``tokens, in + out``, ``dollars per 1,000`` and ``tuned pays``: after how many
+        requests the fine-tune has paid for itself in its place.
+    """
+    values = summary.pivot(index="system", columns="metric", values="value")
+    said = dict(zip(paid["system"], paid["said"], strict=True))
+    rows = []
+    for row in table.to_dict("records"):
+        system = row["system"]
+        shares = {
+            name: _percent(values.loc[system, metric])
+            for name, metric in (
+                ("house form", "house_form"),
+                ("numbers right", "numbers_right"),
+                ("urgency", "urgency_ok"),
+            )
+        }
+        rows.append(
+            {
+                "system": labels.get(system, system),
+                **shares,
+                "seconds, p50 / p95": f"{row['p50']:.3g} / {row['p95']:.3g}",
+                "tokens, in + out": f"{row['tokens_in']:.0f} + {row['tokens_out']:.0f}",
+                "dollars per 1,000": f"{row['per_1000']:.3g}",
+                "tuned pays": said.get(system, ""),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _percent(value: float | None) -> str:
+    return "no value" if value is None or pd.isna(value) else f"{100 * value:.0f}%"

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
+import pandas as pd
+
+from nbutils import stats
 from nbutils.examples import URGENCIES, parse_answer
 from nbutils.gates import MAX_WORDS
 
@@ -68,3 +73,28 @@ def simple_checks(output_text: str) -> dict[str, bool]:
         "urgency": "urgency" in low,
         "words": 50 <= len(output_text.split()) <= 150,
     }
+
+
+def by_check(outputs: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Every single check of `check_format` and `simple_checks`, by system.
+
+    Parameters
+    ----------
+    outputs : mapping of str to sequence of str
+        System to its answers; people's own answers show what a check is worth.
+
+    Returns
+    -------
+    DataFrame
+        ``label`` (``"ours: length"``, ``"simple: words"``), ``system``, ``value``, ``low`` and
+        ``high`` (share passed, Wilson), ``n``.
+    """
+    rows = []
+    for kind, check in (("ours", check_format), ("simple", simple_checks)):
+        for system, texts in outputs.items():
+            found = pd.DataFrame([check(text) for text in texts])
+            for name in found:
+                share = stats.wilson(int(found[name].sum()), len(found))
+                label = f"{kind}: {str(name).replace('_', ' ')}"
+                rows.append({"label": label, "system": system, **asdict(share)})
+    return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The gate, which says whether the model may be used."""
+"""The gate, which says whether the model may be used: passed, failed, or not shown."""
 
 from __future__ import annotations
 
@@ -9,59 +9,149 @@ import pandas as pd
 
 from .comparing import MEASURES
 
-_SYSTEMS = {"base": "the untuned base", "prompted": "the base with its best prompt"}
+MARGIN = 0.05
+USEFULNESS = "usefulness"
+
+Check = dict[str, Any]
 
 
 def gate(
     summary: pd.DataFrame,
     compared: pd.DataFrame,
+    rated: pd.DataFrame,
     *,
+    limits: Mapping[str, float],
     candidate: str,
     baseline: str,
-    thresholds: Mapping[str, float],
+    explore: bool = False,
 ) -> dict[str, Any]:
-    """Decide whether the candidate passes, with the reason for each check.
+    """Decide whether the candidate may be used, with the reason for each check.
+
+    Two questions a measure. Level: passed if the value reaches the limit; failed if its whole
+    interval lies below; else not shown. Comparison: the candidate must not be worse than the
+    baseline; passed if it is better or identical, or if the interval excludes a loss of more than
+    5 points; failed if it is shown to be worse; else not shown. Usefulness has a level only, and
+    is not shown until people have rated.
 
     Parameters
     ----------
-    thresholds : mapping of str to float
-        Metric to the value that the candidate must reach; it must also be better than the
-        baseline, shown and not only seen.
+    summary, compared, rated : DataFrame
+        See `summarize`, `compare`, `usefulness`.
+    limits : mapping of str to float
+        See `Settings`.
+    candidate, baseline : str
+        Names of systems.
+    explore : bool
+        Whether later stages may go on all the same; only noted here.
 
     Returns
     -------
     dict
-        ``passed``, ``verdict`` (a sentence) and ``checks`` (list of dict with ``metric``,
-        ``requirement``, ``passed``, ``reason``).
+        ``outcome`` (``"passed"``, ``"failed"``, ``"not shown"``), ``passed`` (bool), ``explore``,
+        ``verdict`` (a sentence) and ``checks``: list of dict with ``metric``, ``requirement``,
+        ``outcome``, ``passed`` (None: not shown), ``reason``.
     """
-    checks = []
-    for metric, least in thresholds.items():
+    checks: list[Check] = []
+    for metric, least in limits.items():
+        if metric == USEFULNESS:
+            checks.append(_useful(rated, candidate, least))
+            continue
         own = summary[(summary["metric"] == metric) & (summary["system"] == candidate)].iloc[0]
         pair = compared[(compared["metric"] == metric) & (compared["baseline"] == baseline)].iloc[0]
-        reached = pd.notna(own["value"]) and own["value"] >= least
-        checks.append(
-            {
-                "metric": metric,
-                "requirement": f"at least {least:.2f}, and shown to be better than "
-                f"{_SYSTEMS[baseline]}",
-                "passed": bool(reached and pair["outcome"] == "better"),
-                "reason": f"{_share(own['value'])} on {own['n']} cases; against "
-                f"{_SYSTEMS[baseline]}: {pair['outcome']}",
-            }
-        )
-    failed = [str(c["metric"]) for c in checks if not c["passed"]]
-    return {"passed": not failed, "checks": checks, "verdict": _verdict(checks, failed, baseline)}
+        checks += [_level(metric, own, least), _not_worse(metric, pair)]
+    outcome = _worst([c["outcome"] for c in checks])
+    return {
+        "outcome": outcome,
+        "passed": outcome == "passed",
+        "explore": explore,
+        "limits": dict(limits),
+        "verdict": _verdict(checks, outcome, USEFULNESS in limits),
+        "checks": checks,
+    }
 
 
-def _verdict(checks: list[dict[str, Any]], failed: list[str], baseline: str) -> str:
-    names = {m.name: m.label.lower() for m in MEASURES}
-    if not failed:
-        what = " and ".join(names[c["metric"]] for c in checks)
-        return f"The fine-tuned model is better than {_SYSTEMS[baseline]} on: {what}."
-    return (
-        f"Not shown: the fine-tuned model does not pass on {', '.join(names[f] for f in failed)}."
+def _level(metric: str, own: pd.Series, least: float) -> Check:
+    value, low, high = (
+        None if pd.isna(own[k]) else float(own[k]) for k in ("value", "low", "high")
     )
+    if value is None:
+        outcome, reason = "not shown", "no value: no answer has what is measured"
+    else:
+        ends = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
+        reason = f"{value:.3f}{ends} on {own['n']} cases"
+        reached = value >= least
+        outcome = "passed" if reached else "failed" if (high or 0.0) < least else "not shown"
+    return _check(metric, f"at least {least:g}", outcome, reason)
 
 
-def _share(value: float | None) -> str:
-    return "no value" if value is None or pd.isna(value) else f"{value:.2f}"
+def _not_worse(metric: str, pair: pd.Series) -> Check:
+    requirement = f"not worse than the best prompt by more than {MARGIN:g}"
+    if pair["outcome"] == "worse":
+        outcome = "failed"
+    elif pair["outcome"] in ("better", "identical"):
+        outcome = "passed"
+    else:
+        low = pair["low"]
+        outcome = "passed" if pd.notna(low) and low > -MARGIN else "not shown"
+    reason = f"{pair['outcome']}, n = {pair['n']}"
+    if pd.notna(pair["difference"]) and pd.notna(pair["low"]):
+        reason = f"{pair['difference']:+.2f} [{pair['low']:+.2f}, {pair['high']:+.2f}]: {reason}"
+    if pair["outcome"] == "not shown" and pd.notna(pair["detectable"]):
+        reason += f"; a difference of {pair['detectable']:.2f} would probably have shown"
+    return _check(metric, requirement, outcome, reason)
+
+
+def _useful(rated: pd.DataFrame, candidate: str, least: float) -> Check:
+    requirement = f"at least {least:g} of 5, rated by people"
+    own = rated[rated["system"] == candidate]
+    if own.empty:
+        return _check(USEFULNESS, requirement, "not shown", "not rated yet")
+    row = own.iloc[0]
+    reached = row["value"] >= least
+    above = pd.isna(row["high"]) or row["high"] >= least
+    outcome = "passed" if reached else "not shown" if above else "failed"
+    said = f"{row['value']:.2f} on {row['n']} answers, {row['raters']} raters"
+    return _check(USEFULNESS, requirement, outcome, said)
+
+
+def _check(metric: str, requirement: str, outcome: str, reason: str) -> Check:
+    passed = {"passed": True, "failed": False}.get(outcome)
+    return {
+        "metric": metric,
+        "requirement": requirement,
+        "outcome": outcome,
+        "passed": passed,
+        "reason": reason,
+    }
+
+
+def _worst(outcomes: list[str]) -> str:
+    for outcome in ("failed", "not shown"):
+        if outcome in outcomes:
+            return outcome
+    return "passed" if outcomes else "not shown"
+
+
+def _verdict(checks: list[Check], outcome: str, rated: bool) -> str:
+    names = {m.name: m.label.lower() for m in MEASURES} | {USEFULNESS: "usefulness"}
+    if outcome == "passed":
+        what = " and ".join(names[m] for m in dict.fromkeys(c["metric"] for c in checks))
+        left = "" if rated else "; usefulness was not asked for, people have to rate it"
+        return f"Passed: the fine-tuned model reaches its limits on {what}{left}."
+    if not checks:
+        return "Not shown: the gate has no limits."
+    open_ = [c for c in checks if c["outcome"] == outcome]
+    what = ", ".join(f"{names[c['metric']]} ({c['requirement']}; {c['reason']})" for c in open_[:3])
+    more = f" and {len(open_) - 3} more" if len(open_) > 3 else ""
+    word = "Failed" if outcome == "failed" else "Not shown"
+    return f"{word}: {what}{more}."
+
+
+def halt(gate: Mapping[str, Any]) -> str:
+    """Why the run must not go on to merging, in a sentence; empty if it may."""
+    if gate["passed"] or gate["explore"]:
+        return ""
+    return (
+        f"{gate['verdict']} Nothing is merged or served from this run: see 'What failed, and why' "
+        f"on its page, mend the data and train again, or set EXPLORE to go on all the same."
+    )

@@ -11,7 +11,8 @@ import pandas as pd
 from nbutils import stats
 from nbutils.examples import parse_answer, sentences
 
-from .rating import Answers, mean_by_case
+from .by_case import mean_by_case
+from .rating import Answers
 
 LABELS = {
     "words": "Words in an answer (mean)",

@@ -3,13 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from nbutils import stats
+from nbutils.examples import URGENCIES, Example
 
 MISSING = "none given"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What `urgency` finds, for readers.
+
+    Attributes
+    ----------
+    table : DataFrame
+        `by_class` (but the accuracy) with the columns of `confusion`.
+    calibration : DataFrame
+        See `calibration`.
+    accuracy, calibrated : str
+        A phrase each.
+    """
+
+    table: pd.DataFrame
+    calibration: pd.DataFrame
+    accuracy: str
+    calibrated: str
+
+
+def urgency(rows: pd.DataFrame, cases: Sequence[Example]) -> Labels:
+    """How right a system is on urgency, from its rows of `answer`.
+
+    Cases without accepted levels are left out.
+    """
+    accepted = {c.id: (c.meta.get("expect") or {}).get("urgency", []) for c in cases}
+    known = rows[[bool(accepted.get(i)) for i in rows["id"]]]
+    right = [accepted[i] for i in known["id"]]
+    classes = by_class(right, list(known["urgency"]), URGENCIES)
+    whole = classes.iloc[-1]
+    sure = known[known["urgency_confidence"].notna()]
+    bins, found = calibration(
+        [float(x) for x in sure["urgency_confidence"]], [bool(x) for x in sure["urgency_ok"]]
+    )
+    accuracy = "no case has a label"
+    if whole["accuracy"] is not None:
+        ends = f"[{whole['low']:.2f}, {whole['high']:.2f}]"
+        accuracy = f"{whole['accuracy']:.2f} {ends} of {whole['n']}"
+    calibrated = "no probabilities are known"
+    if found["brier"] is not None:
+        calibrated = (
+            f"mean confidence {sure['urgency_confidence'].mean():.2f}, right in "
+            f"{sure['urgency_ok'].mean():.2f}, Brier score {found['brier']:.2f}, n = {len(sure)}"
+        )
+    given = confusion(right, list(known["urgency"]), URGENCIES).rename(columns={"right": "label"})
+    parts = classes[["label", "precision", "recall", "f1", "n"]].merge(
+        given, how="left", on="label"
+    )
+    return Labels(parts, bins, accuracy, calibrated)
 
 
 def by_class(
@@ -95,8 +148,8 @@ def calibration(
     -------
     tuple
         A frame with ``said`` (mean confidence), ``value`` (share right), ``low`` and ``high``
-        (Wilson) and ``n``, one row a group; and ``brier`` (Brier 1950) and ``error``, the mean distance of the
-        two weighted by n (expected calibration error), None without cases.
+        (Wilson) and ``n``, one row a group; and ``brier`` (Brier 1950) and ``error``, the mean
+        distance of the two weighted by n (expected calibration error), None without cases.
     """
     said, hit = np.asarray(confidence, dtype=float), np.asarray(right, dtype=float)
     if not len(said):

@@ -10,6 +10,8 @@ import pandas as pd
 
 from nbutils import review, stats
 
+from .by_case import kappa_by_case
+
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]
 Ratings = Sequence[Mapping[str, Any]]
 
@@ -61,16 +63,18 @@ def rater_agreement(ratings: Ratings, answers: Answers) -> pd.DataFrame:
     DataFrame
         One row a pair of raters, none with fewer than two: ``rater_a``, ``rater_b``, ``n`` (texts
         that both rated), ``kappa`` (quadratic weights, Cohen 1968) with ``low`` and ``high`` (95%,
-        texts taken as independent), ``exact`` and ``within_one`` (shares of ``n``), ``note`` (why
+        by case), ``exact`` and ``within_one`` (shares of ``n``), ``note`` (why
         something is missing or says nothing; else empty). What is not defined is None; there is no
         kappa on fewer than `FEWEST` texts.
     """
     said, _ = rated_items(answers, ratings)
+    case_of = {item_of(row): row["input"] for found in answers.values() for row in found}
     raters = sorted({rater for found in said.values() for rater in found})
     rows = []
     for one, two in combinations(raters, 2):
-        pairs = [(r[one], r[two]) for r in said.values() if one in r and two in r]
-        rows.append({"rater_a": one, "rater_b": two, **_agreed(pairs, one, two)})
+        both = {item: (r[one], r[two]) for item, r in said.items() if one in r and two in r}
+        found = _agreed(list(both.values()), [case_of[item] for item in both], one, two)
+        rows.append({"rater_a": one, "rater_b": two, **found})
     return pd.DataFrame(rows, columns=_COLUMNS, dtype=object)
 
 
@@ -117,25 +121,6 @@ def rated_items(answers: Answers, ratings: Ratings) -> tuple[dict[str, dict[str,
     return said, strays
 
 
-def mean_by_case(values: Sequence[float], cases: Sequence[Any]) -> stats.Estimate:
-    """A mean with its 95% interval from resampling cases, for values of any range.
-
-    Answers to one case depend on each other, so whole cases are drawn. Values without spread, or
-    of one case, have no interval. ``n`` counts values.
-    """
-    if not values:
-        return stats.Estimate(None, None, None, 0)
-    # as a share of a range that no value reaches the end of: `stats.ratio` treats 0 and 1 apart
-    bottom, span = min(values) - 1, max(values) - min(values) + 2
-    frame = pd.DataFrame({"value": [(v - bottom) / span for v in values], "case": list(cases)})
-    grouped = frame.groupby("case", sort=False)["value"]
-    found = stats.ratio(grouped.sum().to_numpy(), grouped.count().to_numpy())
-    mean = sum(values) / len(values)
-    if found.low is None or found.high is None or found.high - found.low < 1e-9:
-        return stats.Estimate(mean, None, None, len(values))
-    return stats.Estimate(mean, found.low * span + bottom, found.high * span + bottom, len(values))
-
-
 def _mean_rating(rated: Sequence[Mapping[str, int]]) -> dict[str, Any]:
     """The mean as a share of the highest rating, and back; equal ratings show no interval."""
     top = max(review.RUBRIC)
@@ -146,14 +131,16 @@ def _mean_rating(rated: Sequence[Mapping[str, int]]) -> dict[str, Any]:
     return {**found, "n": share.n}
 
 
-def _agreed(pairs: Sequence[tuple[int, int]], one: str, two: str) -> dict[str, Any]:
+def _agreed(
+    pairs: Sequence[tuple[int, int]], cases: Sequence[str], one: str, two: str
+) -> dict[str, Any]:
     n = len(pairs)
     row: dict[str, Any] = {"n": n, "note": "; ".join(_doubts(pairs, one, two))}
     if n:
         row["exact"] = sum(a == b for a, b in pairs) / n
         row["within_one"] = sum(abs(a - b) <= 1 for a, b in pairs) / n
     if n >= FEWEST:
-        found = stats.kappa(pairs, weighted=True)
+        found = kappa_by_case(pairs, cases)
         row |= {"kappa": found.value, "low": found.low, "high": found.high}
     empty = dict.fromkeys(("kappa", "low", "high", "exact", "within_one"))
     return empty | row

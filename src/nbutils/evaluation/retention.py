@@ -13,7 +13,7 @@ import pandas as pd
 
 from nbutils import stats
 from nbutils.errors import UserError
-from nbutils.models import LocalModel, Model
+from nbutils.models import LocalModel, Model, Remembered
 from nbutils.models.answers import Progress
 
 from .probing import FEWEST
@@ -142,6 +142,8 @@ def perplexity(model: Model, texts: Sequence[Mapping[str, Any]]) -> pd.DataFrame
     UserError
         If the model is an endpoint, which does not tell the likelihood of a given text.
     """
+    if isinstance(model, Remembered):
+        model = model.loaded
     if not isinstance(model, LocalModel):
         raise UserError(
             f"perplexity needs a model on this machine, and '{model.name}' is not one: leave it "
@@ -206,6 +208,56 @@ def perplexity_table(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
         "tokens": int(tokens.sum()),
     }
     return pd.DataFrame([row])
+
+
+def forgotten(
+    before: Model,
+    after: Model,
+    items: Sequence[Mapping[str, Any]],
+    texts: Sequence[Mapping[str, Any]],
+    *,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """General questions and everyday text before and after tuning, in one table.
+
+    Returns
+    -------
+    DataFrame
+        ``what`` (a skill, ``all questions``, ``perplexity of everyday text``), ``n``, ``before``,
+        ``after`` (counts or shares right; perplexity), ``change`` (difference of the shares, ratio
+        of the perplexities, with interval) and ``outcome``.
+    """
+    right = retention(*(general(m, items, progress=progress) for m in (before, after)))
+    rows = [
+        {
+            "what": "all questions" if row["skill"] == "all" else row["skill"],
+            "n": row["n"],
+            "before": f"{row['right_before']} right",
+            "after": f"{row['right_after']} right",
+            "change": _change(row["difference"], row["low"], row["high"], "+"),
+            "outcome": row["outcome"],
+        }
+        for row in right.to_dict("records")
+    ]
+    p = perplexity_table(perplexity(before, texts), perplexity(after, texts)).iloc[0]
+    rows.append(
+        {
+            "what": "perplexity of everyday text",
+            "n": p["texts"],
+            "before": f"{p['before']:.1f}",
+            "after": f"{p['after']:.1f}",
+            "change": "times " + _change(p["ratio"], p["low"], p["high"], ""),
+            "outcome": "worse" if p["low"] is not None and p["low"] > 1 else "",
+        }
+    )
+    return pd.DataFrame(rows)
+
+
+def _change(value: Any, low: Any, high: Any, sign: str) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    ends = "" if pd.isna(low) else f" [{low:{sign}.2f}, {high:{sign}.2f}]"
+    return f"{value:{sign}.2f}{ends}"
 
 
 def _ratio_interval(change: np.ndarray, tokens: np.ndarray) -> tuple[float | None, float | None]:

@@ -68,6 +68,31 @@ def answer(
     return [score(c, done) for c, done in zip(cases, completions, strict=True)]
 
 
+def names(best: str, n: int, endpoint: str = "") -> dict[str, str]:
+    """What readers call each system, in the order of tables.
+
+    Parameters
+    ----------
+    best : str
+        The prompt chosen on validation.
+    n : int
+        Answers at most for the best of n.
+    endpoint : str
+        The service's model; empty if none was asked.
+    """
+    found = {
+        "base": "Base, zero-shot",
+        "prompted": f"Base, {best} in the prompt",
+        "retrieved": "Base, retrieval in the prompt",
+        "endpoint": f"{endpoint}, {best} in the prompt",
+        "tuned": "Fine-tuned",
+        "no_facts": "Fine-tuned, facts left out",
+        "best_of": f"Fine-tuned, best of {n}",
+        "composed": "Code alone",
+    }
+    return {k: v for k, v in found.items() if endpoint or k != "endpoint"}
+
+
 # --------------------------------------------------------------------------- prompts
 
 

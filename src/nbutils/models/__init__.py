@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .answers import Completion, Messages, Model, ModelError
@@ -18,6 +19,7 @@ from .base import (
 from .endpoint import Endpoint
 from .local import ADAPTER_NOTE, LocalModel
 from .paid import Budget, Outcome, Reply, Request, Service, ask_all
+from .remembered import Remembered, mark_of
 
 __all__ = [
     "ADAPTER_NOTE",
@@ -30,6 +32,7 @@ __all__ = [
     "Model",
     "ModelError",
     "Outcome",
+    "Remembered",
     "Reply",
     "Request",
     "Service",
@@ -39,6 +42,7 @@ __all__ = [
     "load",
     "load_tokenizer",
     "nf4",
+    "remember",
     "template_fingerprint",
     "training_dtype",
 ]
@@ -68,3 +72,19 @@ def load(spec: str | Mapping[str, Any]) -> Model:
     if "endpoint" in settings:
         return Endpoint(**settings)
     return LocalModel.load(**settings)
+
+
+def remember(spec: str | Mapping[str, Any], file: Path) -> Remembered:
+    """A local model whose answers are kept in a file, and loaded only when it lacks one.
+
+    Parameters
+    ----------
+    spec : str or mapping
+        As for `load`.
+    file : Path
+        JSON lines, appended to; answers of other weights or libraries in it are not used.
+    """
+    settings = {"base": spec} if isinstance(spec, str) else dict(spec)
+    adapter = settings.get("adapter")
+    name = settings["base"] + (f"+{Path(adapter).name}" if adapter else "")
+    return Remembered(lambda: load(settings), name, file, mark_of(settings))

@@ -1,7 +1,7 @@
 """What people read: tables, figures, stage pages and the front page of a run."""
 
 from .cells import answers, text
-from .figures import bars, curves, dots, show
+from .figures import bars, curves, dots, scatter, show, stacks
 from .front import front_page
 from .html import annotate, notebook_html
 from .tables import Table, table
@@ -15,7 +15,9 @@ __all__ = [
     "dots",
     "front_page",
     "notebook_html",
+    "scatter",
     "show",
+    "stacks",
     "table",
     "text",
 ]

@@ -72,8 +72,15 @@ def _checks(gate: Record) -> dict[str, Record]:
         for ours, theirs in (("gate", "requirement"), ("reason", "reason")):
             if text := str(check.get(theirs) or ""):
                 entry[ours] = f"{entry[ours]}; {text}" if entry[ours] else text
-        entry["passed"] = entry["passed"] and bool(check.get("passed"))
+        entry["passed"] = _worse(entry["passed"], check.get("passed"))
     return found
+
+
+def _worse(one: Any, other: Any) -> bool | None:
+    """Of two outcomes the worse: not passed, then not shown (None), then passed."""
+    if False in (one, other):
+        return False
+    return None if None in (one, other) else True
 
 
 def _stronger(

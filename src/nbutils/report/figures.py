@@ -250,6 +250,118 @@ def bars(
     return fig
 
 
+def stacks(frame: pd.DataFrame, title: str, label: str, xlabel: str) -> Figure:
+    """Draw one horizontal bar for each row, made of the parts that the other columns give.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Column ``label`` and one column a part, at least one; missing values count as 0.
+    title : str
+        The message.
+    label : str
+        Name of the column that names the rows.
+    xlabel : str
+        What is counted, with its unit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UserError
+        If the column is missing or there are no rows.
+    """
+    _need(frame, [label])
+    parts = [c for c in frame.columns if c != label]
+    names = [str(x) for x in frame[label]]
+    with _axes(title, 0.34 * len(names) + 0.25) as (fig, axes):
+        left = pd.Series(0.0, index=frame.index)
+        for rank, part in enumerate(parts):
+            width = frame[part].fillna(0.0).astype(float)
+            colour = (*COLOURS, GREY)[rank % (len(COLOURS) + 1)]
+            hatch = "" if rank <= len(COLOURS) else "//"
+            axes.barh(
+                range(len(names)),
+                width,
+                left=left,
+                color=colour,
+                hatch=hatch,
+                label=part,
+                height=0.62,
+            )
+            left = left + width
+        _name_rows(axes, names, xlabel)
+        if parts:
+            fig.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=4)
+    return fig
+
+
+def scatter(
+    frame: pd.DataFrame,
+    title: str,
+    x: str,
+    y: str,
+    label: str,
+    xlabel: str,
+    ylabel: str,
+    *,
+    baseline: Collection[str] = (),
+) -> Figure:
+    """Draw one named dot for each row, with its interval upwards and downwards.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns ``x``, ``y`` and ``label``; where ``low`` and ``high`` exist they are the interval
+        of y. Rows without x or y are left out. The horizontal axis is logarithmic where all x are
+        above 0 and span a factor of ten.
+    title : str
+        The message.
+    x, y, label : str
+        Names of the columns.
+    xlabel, ylabel : str
+        The axes, with units.
+    baseline : collection of str
+        Labels to draw in grey.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UserError
+        If a column is missing or no row has both values.
+    """
+    _need(frame, [x, y, label])
+    known = frame.dropna(subset=[x, y])
+    _need(known, [x, y, label])
+    with _axes(title, 2.8) as (fig, axes):
+        colours = iter(COLOURS * len(known))
+        for rank, row in enumerate(known.to_dict("records")):
+            name = str(row[label])
+            colour = GREY if name in baseline else next(colours)
+            ends = [row.get("low"), row.get("high")]
+            if not any(missing(end) for end in ends):
+                axes.plot(
+                    [row[x]] * 2,
+                    [float(e or 0) for e in ends],
+                    color=colour,
+                    linewidth=2,
+                    solid_capstyle="butt",
+                )
+            axes.plot([row[x]], [row[y]], MARKERS[rank % 5], color=colour, markersize=7, label=name)
+        least, most = float(known[x].min()), float(known[x].max())
+        if least > 0 and most > 10 * least:
+            axes.set_xscale("log")
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        fig.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3)
+    return fig
+
+
 def _names(baseline: str | float | Collection[str] | None) -> set[str]:
     if baseline is None or isinstance(baseline, int | float):
         return set()

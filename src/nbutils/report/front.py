@@ -123,9 +123,10 @@ def _verdict(files: Record) -> Record:
     if unfinished:
         earlier = f"Its last verdict was: {gate['verdict']}"
         return {"tone": "waiting", "text": state, "more": earlier}
-    passed = gate.get("passed")
-    more = "The gate is passed." if passed else "The gate is not passed."
-    return {"tone": "passed" if passed else "failed", "text": str(gate["verdict"]), "more": more}
+    outcome = str(gate.get("outcome") or ("passed" if gate.get("passed") else "failed"))
+    tone = {"passed": "passed", "not shown": "waiting"}.get(outcome, "failed")
+    more = "The gate is passed." if tone == "passed" else "The gate is not passed."
+    return {"tone": tone, "text": str(gate["verdict"]), "more": more}
 
 
 def _review(files: Record) -> str:

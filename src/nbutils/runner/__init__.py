@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Request", "run"]
 
 LOCK_FILE = ".lock"
+HALTED = 3
 
 
 def run(request: Request, out: TextIO | None = None) -> int:
@@ -40,7 +41,8 @@ def run(request: Request, out: TextIO | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 if a stage failed or a page could not be made, 130 if interrupted.
+        0, or 1 if a stage failed or a page could not be made, 3 if a stage said that none may come
+        after it, 130 if interrupted.
 
     Raises
     ------
@@ -131,11 +133,14 @@ def _print_plan(book: Book, out: TextIO) -> None:
 
 
 def _run_stages(book: Book, out: TextIO) -> int:
-    complete, executed = True, 0
+    complete, executed, halt = True, 0, ""
     for stage in book.stages:
+        if halt:
+            break
         if not reason_to_run(book, stage):
             out.write(f"{stage.name}: skipped, unchanged\n")
             complete &= pages.notebook(book.executed(stage), only_if_missing=True)
+            halt = _halt(book, stage)
             continue
         if not executed:
             note(book.run_dir, **provenance.environment(book.root), started=now(), finished=None)
@@ -146,6 +151,7 @@ def _run_stages(book: Book, out: TextIO) -> int:
             pages.front(book.run_dir, book.out_dir)
             return 1
         complete &= pages.front(book.run_dir, book.out_dir)
+        halt = _halt(book, stage)
     failed_before = read_record(book.run_dir / RUN_FILE).get("failed_stage")
     note(book.run_dir, status="failed" if failed_before else "done")
     if executed:
@@ -153,7 +159,15 @@ def _run_stages(book: Book, out: TextIO) -> int:
     complete &= pages.front(book.run_dir, book.out_dir)
     if complete:
         out.write(f"Report: {book.out_dir / 'index.html'}\n")
-    return 0 if complete else 1
+    if halt:
+        sys.stderr.write(f"nbutils: stopped by {halt}\n")
+    return (HALTED if halt else 0) if complete else 1
+
+
+def _halt(book: Book, stage: Stage) -> str:
+    """Why no stage may come after this one, as its record says; empty if one may."""
+    said = read_record(book.record(stage)).get("halt")
+    return f"{stage.name}: {said}" if said else ""
 
 
 def _run_stage(book: Book, stage: Stage, out: TextIO) -> bool:

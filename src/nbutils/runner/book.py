@@ -11,6 +11,7 @@ from typing import Any
 from nbutils import folders, provenance
 from nbutils.errors import MissingInput, UserError
 from nbutils.records import RUN_FILE, digest, read_record
+from nbutils.runs import ABSENT
 
 from . import profiles
 from .profiles import Stage
@@ -141,6 +142,10 @@ def reason_to_run(book: Book, stage: Stage) -> str:
             path = book.run_dir / key
             if not path.exists() and kind == "inputs":
                 path = book.root / key
+            if old == ABSENT:
+                if path.exists():
+                    return f"{key} is new"
+                continue
             if not path.exists():
                 return f"{key} is gone"
             if digest(path) != old:

@@ -1,0 +1,93 @@
+"""An endpoint of the user's: as one more system, and as a judge that is held against people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nbutils.examples import Example
+
+from .calibrating import calibrate
+from .judging import judge
+from .preferring import prefer
+from .settings import Settings
+from .systems import Prompt, ask_endpoint
+
+Row = dict[str, Any]
+
+
+def endpoint(
+    chosen: Settings,
+    cases: Sequence[Example],
+    prompt: Prompt,
+    *,
+    form: str,
+    max_new_tokens: int,
+    cache: Path,
+    attempts: Path,
+    progress: Callable[..., None] | None = None,
+) -> tuple[dict[str, list[Row]], list[str]]:
+    """Let the endpoint answer the cases, if one is set.
+
+    Returns
+    -------
+    tuple
+        ``{"endpoint": rows}``, empty if none is set or nothing was answered; and a sentence for
+        what is missing.
+    """
+    if chosen.service is None or chosen.budget is None:
+        return {}, []
+    rows, stopped = ask_endpoint(
+        chosen.service,
+        cases,
+        prompt,
+        form=form,
+        budget=chosen.budget,
+        cache=cache,
+        attempts=attempts,
+        max_new_tokens=max_new_tokens,
+        progress=progress,
+    )
+    said = [f"{chosen.service.model} did not answer all cases: {stopped}"] if stopped else []
+    return ({"endpoint": rows} if rows else {}), said
+
+
+def opinion(
+    chosen: Settings,
+    answers: Mapping[str, Sequence[Row]],
+    ratings: Sequence[Mapping[str, Any]],
+    *,
+    cache: Path,
+    attempts: Path,
+    pair: tuple[str, str] = ("tuned", "prompted"),
+) -> tuple[pd.DataFrame, str]:
+    """Ask the endpoint to judge the answers, and hold it against people.
+
+    Parameters
+    ----------
+    chosen : Settings
+        With ``judge`` on and a service; else nothing is asked.
+    answers : mapping
+        System to its rows.
+    ratings : sequence of mapping
+        Lines of ``ratings.jsonl``, by people.
+    cache, attempts : Path
+        Paid answers, and the log of calls.
+    pair : tuple of str
+        Systems whose answers are shown side by side, in both orders.
+
+    Returns
+    -------
+    tuple
+        The calibration table (empty if nothing was asked) and its verdict in a sentence.
+    """
+    if not chosen.judge or chosen.service is None or chosen.budget is None:
+        return pd.DataFrame(), "no judge was asked"
+    asked = chosen.service, chosen.budget
+    judged = judge(answers, *asked, cache=cache, attempts=attempts)
+    both = prefer(answers, *pair, *asked, cache=cache, attempts=attempts)
+    found = calibrate(judged, ratings, answers, preferred=both)
+    return found.table(), f"{judged.said} {found.verdict}"
