@@ -213,6 +213,51 @@ def test_tampered_or_missing_output_is_made_again(
     assert _ran(out) == ["03"]
 
 
+def _change(root: Path, name: str, old: str, new: str) -> None:
+    path = root / "notebooks" / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(old, new)
+    nbformat.write(notebook, path)
+
+
+def test_a_stage_that_says_halt_stops_those_after_it(
+    done: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change(done, "02_second", "run.finish({}, {})", 'run.finish({}, {}, halt="Not shown: x.")')
+    assert _run("--param", "03.steps=3") == 3
+    captured = capsys.readouterr()
+    assert _ran(captured.out) == ["02"]
+    assert "nbutils: stopped by 02_second: Not shown: x." in captured.err
+    assert f"Report: {done / 'reports' / 'tiny' / 'index.html'}" in captured.out
+    run = _record(done, "run.json")
+    assert (run["status"], run["failed_stage"]) == ("done", None)
+    # nothing has changed: the stage is not run again, and stops the run as before
+    assert _run("--param", "03.steps=3") == 3
+    captured = capsys.readouterr()
+    assert _ran(captured.out) == []
+    assert "02_second: skipped, unchanged" in captured.out
+    assert "03_third" not in captured.out.split("02_second: skipped")[1]
+    assert "stopped by 02_second" in captured.err
+
+
+def test_an_optional_file_that_came_is_a_reason_to_run(
+    done: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = 'run.finish({"rated": run.optional("ratings.jsonl").exists()}, {})'
+    _change(done, "02_second", "run.finish({}, {})", more)
+    assert _run("--only", "02") == 0
+    capsys.readouterr()
+    assert _run() == 0
+    assert _ran(capsys.readouterr().out) == []
+    (done / "data" / "runs" / "tiny" / "ratings.jsonl").write_text("{}\n")
+    assert _run() == 0
+    out = capsys.readouterr().out
+    assert _ran(out) == ["02"]
+    assert "ratings.jsonl is new" in out
+    assert _record(done, "02.json")["metrics"] == {"rated": True}
+
+
 def test_from_only_and_force(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--from", "2", "--force") == 0
     assert _ran(capsys.readouterr().out) == ["02", "03"]

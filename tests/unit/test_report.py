@@ -169,6 +169,8 @@ def test_figures_leave_no_style_behind_and_take_any_text(shown):
         report.dots(frame, "A line.", baseline=0.5),
         report.curves(frame, "Loss falls.", "step", {"n": "loss"}, "step", "loss (nats)"),
         report.bars(frame, "Counts.", "label", "n", "reports", baseline="base"),
+        report.stacks(frame[["label", "n"]], "Parts.", "label", "reports"),
+        report.scatter(frame, "Cost.", "n", "value", "label", "dollars", "share"),
     ]
     for fig in figures:
         report.show(fig, "A figure.")
@@ -186,6 +188,45 @@ def test_dots_draw_the_baseline_grey_and_every_interval():
     assert {line.get_color() for line in both.axes[0].get_lines()} == {"#8a9099"}
 
 
+def test_stacks_put_each_part_behind_the_one_before():
+    frame = pd.DataFrame({"system": ["base", "tuned"], "level": [3, 1], "ratio": [2.0, None]})
+    fig = report.stacks(frame, "Fewer.", label="system", xlabel="per 100 answers")
+    bars = fig.axes[0].patches
+    assert [bar.get_width() for bar in bars] == [3, 1, 2, 0]
+    assert [bar.get_x() for bar in bars] == [0, 0, 3, 1]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["level", "ratio"]
+    assert bars[0].get_facecolor() != bars[2].get_facecolor()
+    assert fig.axes[0].get_xlabel() == "per 100 answers"
+    none = report.stacks(frame[["system"]], "Nothing wrong.", label="system", xlabel="answers")
+    assert (list(none.axes[0].patches), none.legends) == ([], [])
+
+
+def test_more_parts_than_colours_are_told_by_hatching():
+    frame = pd.DataFrame({"system": ["base"], **{f"p{n}": [1] for n in range(8)}})
+    bars = report.stacks(frame, "Many.", label="system", xlabel="n").axes[0].patches
+    looks = [(bar.get_facecolor(), bar.get_hatch()) for bar in bars]
+    assert len(set(looks)) == 8
+
+
+def test_a_scatter_draws_what_is_known_with_its_interval():
+    frame = SHARES.assign(cost=[0.5, 20.0])
+    axes = {"x": "cost", "y": "value", "xlabel": "dollars", "ylabel": "share"}
+    fig = report.scatter(frame, "Better.", label="system", baseline=["base"], **axes)
+    lines = fig.axes[0].get_lines()
+    assert [list(line.get_ydata()) for line in lines] == [[0.0, 0.09], [0.02], [0.72, 0.91], [0.83]]
+    assert [line.get_color() for line in lines] == ["#8a9099"] * 2 + ["#0072B2"] * 2
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["base", "tuned"]
+    assert fig.axes[0].get_xscale() == "log"
+    frame.loc[0, "cost"] = 19.0
+    frame.loc[1, "low"] = None
+    fig = report.scatter(frame, "Alike.", label="system", **axes)
+    assert fig.axes[0].get_xscale() == "linear"
+    assert len(fig.axes[0].get_lines()) == 3
+    frame.loc[0, "cost"] = None
+    fig = report.scatter(frame, "One.", label="system", **axes)
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["tuned"]
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
@@ -194,6 +235,15 @@ def test_dots_draw_the_baseline_grey_and_every_interval():
         (lambda: report.dots(SHARES.iloc[:0], "T.", label="system"), "no rows"),
         (lambda: report.curves(SHARES, "T.", "low", {"value": "v"}, "x", ""), "axis"),
         (lambda: report.bars(SHARES, "T.", "system", "count", "n"), "count"),
+        (lambda: report.stacks(SHARES, "T.", "name", "n"), "name"),
+        (lambda: report.stacks(SHARES.iloc[:0], "T.", "system", "n"), "no rows"),
+        (lambda: report.scatter(SHARES, "T.", "cost", "value", "system", "x", "y"), "cost"),
+        (
+            lambda: report.scatter(
+                SHARES.assign(cost=None), "T.", "cost", "value", "system", "x", "y"
+            ),
+            "no rows",
+        ),
     ],
 )
 def test_figures_refuse(draw, message):
@@ -398,6 +448,37 @@ def test_front_page_takes_the_stronger_baseline(tmp_path):
     page = front(tmp_path, run=run_record(), scores=changed, gate=gate())
     assert "−58 [" in page
     assert "−68 [" not in page
+
+
+def checked(metric, *passed):
+    found = [
+        {"metric": metric, "requirement": f"r{n}", "passed": p, "reason": f"because {n}"}
+        for n, p in enumerate(passed)
+    ]
+    return {**gate(), "outcome": "not shown", "checks": found}
+
+
+@pytest.mark.parametrize(
+    ("passed", "shown"),
+    [
+        ([True, True], '<span class="yes">✓ yes</span>'),
+        ([True, None], "not shown"),
+        ([None, True], "not shown"),
+        ([None, False], '<span class="no">✗ no</span>'),
+    ],
+)
+def test_front_page_shows_the_worse_of_the_checks_of_a_measure(tmp_path, passed, shown):
+    page = front(tmp_path, run=run_record(), scores=scores(), gate=checked("urgency", *passed))
+    assert page.count(f'<td class="pass">{shown}</td>') == 1
+    assert page.count('<td class="pass">–</td>') == 4
+    assert ("because 0; because 1" in page) == (shown != '<span class="yes">✓ yes</span>')
+
+
+def test_front_page_shows_a_check_without_values_that_nobody_has_rated(tmp_path):
+    page = front(tmp_path, run=run_record(), scores=scores(), gate=checked("usefulness", None))
+    assert "Gate only" in page
+    assert page.count('<td class="pass">not shown</td>') == 1
+    assert "The gate is not passed." in page
 
 
 def test_front_page_of_an_empty_run(tmp_path):

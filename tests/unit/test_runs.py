@@ -223,6 +223,27 @@ def test_an_input_counts_as_it_was_when_read() -> None:
     assert json.loads((run.dir / "01.json").read_text())["inputs"] == {"train.jsonl": before}
 
 
+def test_an_optional_file_is_noted_whether_it_is_there_or_not() -> None:
+    run = runs.open_run("demo", "01")
+    assert run.optional("ratings.jsonl") == run.dir / "ratings.jsonl"
+    (run.dir / "reviews.jsonl").write_text("{}\n")
+    run.optional("reviews.jsonl")
+    # a file that comes after it was looked for counts as absent
+    (run.dir / "ratings.jsonl").write_text("{}\n")
+    run.finish({}, {})
+    inputs = json.loads((run.dir / "01.json").read_text())["inputs"]
+    reviews = records.digest(run.dir / "reviews.jsonl")
+    assert inputs == {"ratings.jsonl": runs.ABSENT, "reviews.jsonl": reviews}
+    assert runs.outside(run.dir, {"gone.jsonl": runs.ABSENT, "data/x": "ab"}) == {"data/x": "ab"}
+
+
+def test_a_record_says_why_no_stage_may_come_after_it() -> None:
+    for halt in ("", "The gate is not passed."):
+        run = runs.open_run("demo", "01")
+        run.finish({}, {}, halt=halt)
+        assert json.loads((run.dir / "01.json").read_text())["halt"] == halt
+
+
 def test_a_folder_is_hashed_by_names_and_contents(tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     folder.mkdir()

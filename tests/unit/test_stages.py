@@ -1,4 +1,4 @@
-"""Curation, augmentation and evaluation on small inputs."""
+"""Curation and augmentation on small inputs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nbutils import augmentation, curation, evaluation, facts, review
+from nbutils import augmentation, curation, facts, review
 from nbutils.errors import UserError
-from nbutils.examples import URGENCIES, DataFileError, Example, read_examples, target
+from nbutils.examples import DataFileError, Example, read_examples
 from nbutils.gates import first_fault
-from nbutils.models import Completion
 
 DATA = Path(__file__).parents[2] / "data" / "growth"
 GOOD = """Metric: Activation Rate (share of new users who finish onboarding)
@@ -197,108 +196,3 @@ def test_gates_catch_what_code_can_see(candidates: list[Example]) -> None:
     }
     leaked = augmentation.gate([good], others=[replace(good, id="held out")])
     assert leaked["gate"].tolist() == ["near_duplicate"]
-
-
-# --------------------------------------------------------------------------- evaluation
-
-
-def test_gold_answers_are_in_the_house_form_and_spoilt_ones_are_not() -> None:
-    cases = read_examples(DATA / "test.jsonl")
-    assert all(all(evaluation.check_format(c.output).values()) for c in cases)
-    text = cases[0].output
-    assert not evaluation.check_format(text.replace("Urgency: High", "Urgency: Huge"))[
-        "urgency_level"
-    ]
-    assert not evaluation.check_format(text.split("Urgency")[0])["three_sections"]
-    assert not evaluation.check_format(text + "\n" + text)["three_sections"]
-    assert not evaluation.check_format("Sure! " + text)["nothing_else"]
-    assert not evaluation.check_format(text + " and so on" * 200)["length"]
-    assert not any(evaluation.check_format("").values())
-
-
-class Scripted:
-    """A system whose answers are known: what evaluation must measure is then known too."""
-
-    name = "scripted"
-
-    def __init__(self, answers: list[str]) -> None:
-        self.answers = answers
-
-    def generate(self, messages, max_new_tokens=256, *, progress=None):  # type: ignore[no-untyped-def]
-        return [Completion(a, 10, 5, 0.1, True) for a in self.answers]
-
-
-def test_systems_are_compared_case_by_case() -> None:
-    cases = read_examples(DATA / "test.jsonl")[:20]
-    right = [target(c) for c in cases]
-    wrong = ["The metric has fallen by 987%."] * 20
-    scored = {
-        name: pd.DataFrame(evaluation.answer(Scripted(texts), cases, form="brief"))
-        for name, texts in (("prompted", wrong), ("tuned", right))
-    }
-    summary = evaluation.summarize(scored)
-    value = summary.set_index(["metric", "system"])["value"]
-    assert value["house_form", "tuned"] == 1.0
-    assert value["house_form", "prompted"] == 0.0
-    assert value["numbers_right", "prompted"] == 0.0
-    assert value["numbers_right", "tuned"] > 0.95
-    assert value["urgency_ok", "tuned"] >= 0.9
-    compared = evaluation.compare(scored, "tuned")
-    assert set(compared[compared["metric"] == "house_form"]["outcome"]) == {"better"}
-    asked = {"candidate": "tuned", "baseline": "prompted"}
-    passed = evaluation.gate(summary, compared, thresholds={"house_form": 0.9}, **asked)
-    assert passed["passed"]
-    failed = evaluation.gate(summary, compared, thresholds={"faithful": 1.1}, **asked)
-    assert not failed["passed"]
-    assert failed["verdict"].startswith("Not shown")
-    content = evaluation.scores("brief", "1 example", summary, compared, [], cases)
-    constant = max(sum(u in c.meta["expect"]["urgency"] for c in cases) for u in URGENCIES)
-    assert f"accepted in {constant / 20:.0%}" in content["does_not_show"][0]
-    kinds = [e["kind"] for e in evaluation.pick_examples(scored["tuned"], cases, "tuned")]
-    assert kinds == ["typical", "best", "worst"]
-
-
-def test_few_shot_prompts_are_nested_and_chosen_by_the_answers(candidates: list[Example]) -> None:
-    sets = evaluation.shot_sets(candidates[:50], [1, 2, 99], form="brief")
-    assert list(sets) == ["1 example", "2 examples"]
-    assert sets["2 examples"][0] is sets["1 example"][0]
-    val = candidates[50:52]
-
-    class ByLength(Scripted):
-        def generate(self, messages, max_new_tokens=256, *, progress=None):  # type: ignore[no-untyped-def]
-            better = len(messages[0]) > 4
-            text = target(val[0]) if better else "no idea"
-            return [Completion(text, len(m), 5, 0.1, True) for m in messages]
-
-    best, table = evaluation.choose_shots(ByLength([]), val, sets, form="brief")
-    assert best == "2 examples"
-    assert table["n"].tolist() == [2, 2]
-
-
-def rated(item: str, rater: str, rating: int) -> dict[str, Any]:
-    return {"item": item, "reviewer": rater, "decision": "rate", "rating": rating}
-
-
-def test_usefulness_is_the_mean_of_what_people_said_of_each_system() -> None:
-    answers = {
-        name: [
-            {"instruction": "i", "input": f"case {n}", "output": f"{name} {n}"} for n in range(4)
-        ]
-        for name in ("base", "tuned", "silent")
-    }
-    hashes = {
-        name: [review.item_hash("i", row["input"], row["output"]) for row in rows]
-        for name, rows in answers.items()
-    }
-    lines = [rated(h, "anna", r) for h, r in zip(hashes["base"], (0, 1, 1, 2), strict=True)]
-    lines += [rated(h, "ben", r) for h, r in zip(hashes["base"], (1, 1, 2, 2), strict=True)]
-    lines += [rated(h, "anna", 4) for h in hashes["tuned"]]
-    lines += [rated("of another run", "anna", 0)]
-    table = evaluation.usefulness(answers, lines).set_index("system")
-    assert table.index.tolist() == ["base", "tuned"]
-    assert table.loc["base", "value"] == pytest.approx(1.25)
-    assert table.loc["base", ["n", "raters"]].tolist() == [4, 2]
-    assert table.loc["base", "low"] < 1.25 < table.loc["base", "high"]
-    assert table.loc["tuned", "value"] == 4
-    assert pd.isna(table.loc["tuned", "low"])  # equal ratings show no spread to judge by
-    assert evaluation.usefulness(answers, []).empty

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+QUALITY = ("house_form", "numbers_right", "urgency_ok")
+
 
 def costs(scored: Mapping[str, pd.DataFrame], prices: Mapping[str, float]) -> pd.DataFrame:
     """Latency, tokens and cost by system.
@@ -84,7 +86,7 @@ def break_even(
             continue
         saved = float(cost - each[candidate])
         requests = math.ceil(1000 * fixed / saved) if saved > 0 else None
-        said = f"after {requests:,} requests" if requests is not None else "never: it costs more"
+        said = f"after {requests:,} requests" if requests is not None else "never: it saves nothing"
         rows.append(
             {
                 "system": system,
@@ -94,7 +96,8 @@ def break_even(
                 "said": said,
             }
         )
-    return pd.DataFrame(rows).astype({"requests": object})
+    columns = ["system", "saved_per_1000", "fixed", "requests", "said"]
+    return pd.DataFrame(rows, columns=columns, dtype=object)  # keeps None
 
 
 def decision(
@@ -114,8 +117,8 @@ def decision(
     Returns
     -------
     DataFrame
-        ``system``, ``house form``, ``numbers right``, ``urgency`` (percent), ``seconds, p50 /
-        p95``, ``tokens, in + out``, ``dollars per 1,000`` and ``tuned pays``: after how many
+        ``system``, ``form, numbers, urgency`` (percent of `QUALITY`), ``seconds, p50 / p95``,
+        ``tokens, in + out``, ``dollars per 1,000`` and ``tuned pays``: after how many
         requests the fine-tune has paid for itself in its place.
     """
     values = summary.pivot(index="system", columns="metric", values="value")
@@ -123,18 +126,11 @@ def decision(
     rows = []
     for row in table.to_dict("records"):
         system = row["system"]
-        shares = {
-            name: _percent(values.loc[system, metric])
-            for name, metric in (
-                ("house form", "house_form"),
-                ("numbers right", "numbers_right"),
-                ("urgency", "urgency_ok"),
-            )
-        }
+        shares = (_percent(values.loc[system, metric]) for metric in QUALITY)
         rows.append(
             {
                 "system": labels.get(system, system),
-                **shares,
+                "form, numbers, urgency": ", ".join(shares),
                 "seconds, p50 / p95": f"{row['p50']:.3g} / {row['p95']:.3g}",
                 "tokens, in + out": f"{row['tokens_in']:.0f} + {row['tokens_out']:.0f}",
                 "dollars per 1,000": f"{row['per_1000']:.3g}",

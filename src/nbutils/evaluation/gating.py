@@ -79,8 +79,8 @@ def _level(metric: str, own: pd.Series, least: float) -> Check:
     else:
         ends = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
         reason = f"{value:.3f}{ends} on {own['n']} cases"
-        reached = value >= least
-        outcome = "passed" if reached else "failed" if (high or 0.0) < least else "not shown"
+        below = high is not None and high < least
+        outcome = "passed" if value >= least else "failed" if below else "not shown"
     return _check(metric, f"at least {least:g}", outcome, reason)
 
 

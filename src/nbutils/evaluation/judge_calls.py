@@ -124,7 +124,7 @@ def ask(
             requests, service, budget, cache=cache, attempts=attempts, progress=progress
         )
     except models.ModelError as error:
-        outcome = _kept(requests, service, budget, cache, attempts, str(error))
+        outcome = kept(requests, service, budget, cache, attempts, str(error))
     good = [r for r in outcome.replies if r.status == "answered"]
     bad = [r for r in outcome.replies if r.status != "answered"]
     lost = [{"id": r.id, "status": r.status, "error": r.error} for r in bad]
@@ -132,7 +132,7 @@ def ask(
     return Asked(good, pd.DataFrame(lost, columns=LOST), ended)
 
 
-def _kept(
+def kept(
     requests: Sequence[models.Request],
     service: models.Service,
     budget: models.Budget,

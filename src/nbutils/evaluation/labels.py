@@ -21,7 +21,7 @@ class Labels:
     Attributes
     ----------
     table : DataFrame
-        `by_class` (but the accuracy) with the columns of `confusion`.
+        `by_class` in one column of text, with the columns of `confusion`.
     calibration : DataFrame
         See `calibration`.
     accuracy, calibrated : str
@@ -59,10 +59,14 @@ def urgency(rows: pd.DataFrame, cases: Sequence[Example]) -> Labels:
             f"{sure['urgency_ok'].mean():.2f}, Brier score {found['brier']:.2f}, n = {len(sure)}"
         )
     given = confusion(right, list(known["urgency"]), URGENCIES).rename(columns={"right": "label"})
-    parts = classes[["label", "precision", "recall", "f1", "n"]].merge(
-        given, how="left", on="label"
-    )
-    return Labels(parts, bins, accuracy, calibrated)
+    given = given.astype(object)  # whole numbers stay whole beside the empty row of all
+    scores = [
+        ", ".join("none" if v is None else f"{v:.2f}" for v in row)
+        for row in classes[["precision", "recall", "f1"]].itertuples(index=False)
+    ]
+    shown = classes[["label", "n"]].assign(**{"precision, recall, F1": scores})
+    parts = shown.merge(given, how="left", on="label")
+    return Labels(parts.where(parts.notna(), None), bins, accuracy, calibrated)
 
 
 def by_class(

@@ -173,6 +173,11 @@ def _service(given: Mapping[str, Any]) -> tuple[Service | None, Budget | None]:
             f"ENDPOINT: prices is {prices!r}; expected two numbers, dollars per million tokens in "
             f"and out."
         )
-    pair = None if prices is None else (float(prices[0]), float(prices[1]))
-    budget = Budget(float(given.get("dollars", 1.0)), int(given.get("calls", 500)))
+    pair = None
+    if prices is not None:
+        pair = (_number("ENDPOINT", "prices", prices[0]), _number("ENDPOINT", "prices", prices[1]))
+    dollars, calls = given.get("dollars", 1.0), given.get("calls", 500)
+    budget = Budget(
+        _number("ENDPOINT", "dollars", dollars), int(_number("ENDPOINT", "calls", calls))
+    )
     return Service(str(given["model"]), str(given.get("base_url", "")), pair), budget

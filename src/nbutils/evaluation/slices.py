@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import pandas as pd
 
@@ -79,7 +80,7 @@ def by_slice(
         test, ``p_holm`` corrected over all slices tested (Holm 1979), ``outcome`` by that.
     """
     wanted = measure(metric)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for dimension, name, ids in _slices(described):
         mine, other = (f[f["id"].isin(ids)] for f in (candidate, baseline))
         found = estimate(mine, wanted)
@@ -94,10 +95,13 @@ def by_slice(
                 "p": tested.p if tested else None,
             }
         )
-    table = pd.DataFrame(rows)
-    table["p_holm"] = stats.holm(list(table["p"]))
-    table["outcome"] = [_outcome(r["gain"], r["p_holm"]) for r in table.to_dict("records")]
-    return table
+    corrected = stats.holm([r["p"] for r in rows])
+    full = [
+        {**r, "p_holm": p, "outcome": _outcome(r["gain"], p)}
+        for r, p in zip(rows, corrected, strict=True)
+    ]
+    columns = ["dimension", "slice", "n", "shown", "gain", "p", "p_holm", "outcome"]
+    return pd.DataFrame(full, columns=columns, dtype=object)  # keeps None
 
 
 def parity(
@@ -136,8 +140,10 @@ def parity(
             rows.append(row)
         if len(values["after"]) > 1 and len(values["before"]) > 1:
             gaps = {k: f"{max(v) - min(v):.2f}" for k, v in values.items()}
-            rows.append({"dimension": dimension, "slice": "best minus worst", **gaps})
-    return pd.DataFrame(rows, columns=["dimension", "slice", "n", "before", "after"])
+            named = {"dimension": dimension, "slice": "best minus worst", "n": None}
+            rows.append({**named, **gaps})
+    columns = ["dimension", "slice", "n", "before", "after"]
+    return pd.DataFrame(rows, columns=columns, dtype=object)  # keeps None
 
 
 def _slices(described: pd.DataFrame) -> list[tuple[str, str, set[str]]]:

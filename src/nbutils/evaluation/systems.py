@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from nbutils.examples import CaseError, Example, facts_of, messages, parse_answer, target
-from nbutils.models import Budget, Completion, Model, Request, Service, ask_all
+from nbutils.models import Budget, Completion, Model, ModelError, Request, Service, ask_all
 
+from .judge_calls import kept
 from .retrieval import Index, terms
 from .scoring import score
 
@@ -287,7 +288,8 @@ def ask_endpoint(
 ) -> tuple[list[Row], str]:
     """Let an OpenAI-compatible service answer with the same prompt.
 
-    What it has answered once is not asked or paid again, see `nbutils.models.ask_all`.
+    What it has answered once is not asked or paid again, see `nbutils.models.ask_all`. A service
+    that fails half way ends the asking, and what it has answered counts.
 
     Returns
     -------
@@ -296,7 +298,12 @@ def ask_endpoint(
         sentence on why the others were not, empty if all were.
     """
     requests = [Request(c.id, prompt.messages(c, form=form), None, max_new_tokens) for c in cases]
-    outcome = ask_all(requests, service, budget, cache=cache, attempts=attempts, progress=progress)
+    try:
+        outcome = ask_all(
+            requests, service, budget, cache=cache, attempts=attempts, progress=progress
+        )
+    except ModelError as error:
+        outcome = kept(requests, service, budget, cache, attempts, str(error))
     by_id = {c.id: c for c in cases}
     rows = []
     for reply in outcome.replies:

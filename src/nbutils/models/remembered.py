@@ -82,7 +82,8 @@ class Remembered:
             try:
                 row: dict[str, Any] = json.loads(line)
                 lists = {k: tuple(row[k]) for k in ("pieces", "logprobs")}
-                found[row.pop("key")] = Completion(**{**row, **lists})
+                key = row.pop("key")
+                found[key] = Completion(**{**row, **lists})
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         return found
