@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from evaluation_cases import WRONG, held_out, scored, two_systems
 
-from nbutils import evaluation, review
+from nbutils import evaluation, report, review
 from nbutils.examples import URGENCIES, Example, target
 from nbutils.records import dumps
 
@@ -136,8 +136,9 @@ def test_one_case_gives_a_result_without_nan_and_shows_no_difference() -> None:
     dumps(evaluation.headline(summary), "headline")
 
 
-def test_one_case_goes_through_every_table_without_nan() -> None:
-    cases = held_out(1)
+@pytest.mark.parametrize("count", [1, 24])
+def test_every_table_fits_its_page_and_has_no_nan_even_of_one_case(count: int) -> None:
+    cases = held_out(count)
     found = two_systems(cases)
     prices = {"machine_hour": 0.1, "review_hour": 60.0, "review_hours": 0.0}
     about = evaluation.describe(cases)
@@ -145,9 +146,9 @@ def test_one_case_goes_through_every_table_without_nan() -> None:
     table = evaluation.costs(found, prices)
     paid = evaluation.break_even(table, "tuned", prices, training_seconds=60)
     slices = evaluation.by_slice(found["tuned"], found["prompted"], about, "numbers_right")
-    assert set(slices["outcome"]) == {"counts only"}
+    assert (set(slices["outcome"]) == {"counts only"}) == (count == 1)
     frames = [
-        *(about, labels.table, labels.calibration, table, paid, slices),
+        *(labels.table, labels.calibration, paid, slices.drop(columns="p")),
         evaluation.parity(found["prompted"], found["tuned"], about, "faithful"),
         evaluation.decision(evaluation.summarize(found), table, paid, NAMES),
         evaluation.causes(found["prompted"], cases, []),
@@ -155,10 +156,11 @@ def test_one_case_goes_through_every_table_without_nan() -> None:
         evaluation.by_check({k: list(v["output"]) for k, v in found.items()}),
     ]
     for frame in frames:
-        text = dumps(frame.to_dict("records"), "table")
-        assert "nan" not in text.lower()
+        shown = str(report.table(frame, "A table."))
+        assert "nan" not in (dumps(frame.to_dict("records"), "table") + shown).lower()
+    dumps([*about.to_dict("records"), *table.to_dict("records")], "tables")
     assert labels.calibrated == "no probabilities are known"
-    assert labels.accuracy.endswith("of 1")
+    assert labels.accuracy.endswith(f"of {count}")
 
 
 # --------------------------------------------------------------------------- tables
@@ -171,6 +173,7 @@ def test_the_wide_table_has_the_systems_that_are_asked_for_in_their_order() -> N
     assert table["label"].tolist() == [m.label for m in evaluation.MEASURES]
     assert evaluation.wide(summary, ["tuned"]).columns.tolist() == ["layer", "label", "tuned"]
     assert table.iloc[0]["tuned"] == "1.00 [0.76, 1.00]"
+    assert evaluation.wide(summary, names=NAMES).columns[2:].tolist() == list(NAMES.values())
     assert evaluation.wide(summary).columns.tolist() == ["layer", "label", "prompted", "tuned"]
 
 

@@ -11,6 +11,7 @@ from evaluation_cases import held_out, scored, two_systems
 
 from nbutils import evaluation
 from nbutils.evaluation.causes import ADVICE
+from nbutils.evaluation.labels import MISSING
 from nbutils.evaluation.scoring import score
 from nbutils.examples import URGENCIES, Example, target
 from nbutils.models import Completion
@@ -45,7 +46,7 @@ def test_a_missing_label_has_a_column_of_its_own() -> None:
     table = evaluation.confusion([["High"], ["High"], ["Low"]], ["High", "", "?"], URGENCIES)
     by_right = table.set_index("right")
     assert by_right.loc["High"].tolist() == [1, 0, 0, 1]
-    assert by_right.loc["Low", "given none given"] == 1
+    assert by_right.loc["Low", f"given {MISSING}"] == 1
     assert table.drop(columns="right").to_numpy().sum() == 3
     whole = evaluation.confusion([["High"]], ["High"], URGENCIES)
     assert whole.columns.tolist() == ["right", "given High", "given Medium", "given Low"]
@@ -80,6 +81,8 @@ def test_the_confidence_is_that_of_the_token_of_the_level() -> None:
     labels = evaluation.urgency(rows, [case])
     assert labels.calibrated.startswith("mean confidence 0.61, right in 1.00, Brier score 0.15")
     assert labels.accuracy == "1.00 [0.21, 1.00] of 1"
+    told = labels.table.set_index("label")["precision, recall, F1"]
+    assert (told["High"], told["Low"]) == ("1.00, 1.00, 1.00", "none, none, none")
 
 
 def test_cases_without_labels_are_left_out() -> None:
@@ -204,8 +207,9 @@ def test_quality_stands_beside_cost() -> None:
     names = {"tuned": "Fine-tuned"}
     rows = evaluation.decision(evaluation.summarize(found), table, paid, names).set_index("system")
     assert rows.index.tolist() == ["prompted", "Fine-tuned"]
-    assert rows.loc["Fine-tuned", ["house form", "tuned pays"]].tolist() == ["100%", ""]
-    assert rows.loc["prompted", "numbers right"] == "no value"
+    quality = rows["form, numbers, urgency"]
+    assert quality.tolist() == ["0%, no value, 0%", "100%, 100%, 100%"]
+    assert rows.loc["Fine-tuned", "tuned pays"] == ""
     assert rows.loc["prompted", "tuned pays"].startswith("after ")
     assert rows.loc["Fine-tuned", "seconds, p50 / p95"] == "0.4 / 0.4"
 

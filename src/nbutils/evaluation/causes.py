@@ -75,7 +75,11 @@ def causes(
 
 def _of(row: Mapping[Any, Any], accepted: Sequence[str]) -> list[str]:
     """The causes for which one answer fails; each once."""
-    found = [f"form: {str(k)[7:].replace('_', ' ')}" for k in row if str(k).startswith("format_") and not row[k]]
+    found = [
+        f"form: {str(k)[7:].replace('_', ' ')}"
+        for k in row
+        if str(k).startswith("format_") and not row[k]
+    ]
     if not row["stopped"]:
         found.append("cut off: the longest answer allowed")
     wrong = [c for c in row["claims"] if c["verdict"] in claims.WRONG]

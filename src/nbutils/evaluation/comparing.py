@@ -197,14 +197,19 @@ def claim_rows(answers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, An
     ]
 
 
-def wide(summary: pd.DataFrame, systems: Sequence[str] = ()) -> pd.DataFrame:
-    """The summary with a column a system (these, or all), as ``value [low, high]``: for a table."""
+def wide(
+    summary: pd.DataFrame, systems: Sequence[str] = (), names: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The summary with a column a system (these, or all), as ``value [low, high]``: for a table.
+
+    Columns carry the systems' names for readers, where those are given.
+    """
     frame = summary.copy()
     frame["shown"] = [_interval(r) for r in frame.to_dict("records")]
     order = list(systems or dict.fromkeys(frame["system"]))
     table = frame.pivot(index=["layer", "label"], columns="system", values="shown")[order]
     labels = [(m.layer, m.label) for m in MEASURES]
-    return table.loc[labels].reset_index()
+    return table.loc[labels].reset_index().rename(columns=dict(names or {}))
 
 
 def _interval(row: Mapping[Any, Any]) -> str:

@@ -158,10 +158,10 @@ def recited(
 
 
 def ask_controls(
-    model: Model, cases: Sequence[Example], train: Sequence[Example], **asked: Any
+    model: Model, cases: Sequence[Example], train: Sequence[Example], *, n: int, **asked: Any
 ) -> pd.DataFrame:
-    """Ask a model both controls, as it is asked the cases; see `recited` and `answer`."""
-    made = {"no data": no_data(cases), "other data": swapped(cases)}
+    """Ask a model n cases of each control, as it is asked the cases; see `recited`, `answer`."""
+    made = {"no data": no_data(cases)[:n], "other data": swapped(cases)[:n]}
     rows = {name: answer(model, own, **asked) for name, own in made.items()}
     return recited(rows, cases, train)
 

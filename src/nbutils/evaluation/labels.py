@@ -11,7 +11,7 @@ import pandas as pd
 from nbutils import stats
 from nbutils.examples import URGENCIES, Example
 
-MISSING = "none given"
+MISSING = "none"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def endpoint(
         progress=progress,
     )
     said = [f"{chosen.service.model} did not answer all cases: {stopped}"] if stopped else []
-    return ({"endpoint": rows} if rows else {}), said
+    return ({"endpoint": rows} if rows else {}), [said] if stopped else []
 
 
 def opinion(
