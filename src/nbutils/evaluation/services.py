@@ -51,7 +51,8 @@ def endpoint(
         max_new_tokens=max_new_tokens,
         progress=progress,
     )
-    said = [f"{chosen.service.model} did not answer all cases: {stopped}"] if stopped else []
+    again = "Stage 04 goes on with --force, and nothing is paid twice."
+    said = f"{chosen.service.model} did not answer all cases: {stopped} {again}"
     return ({"endpoint": rows} if rows else {}), [said] if stopped else []
 
 

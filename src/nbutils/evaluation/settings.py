@@ -118,12 +118,19 @@ def settings(
         **counts,
         shots=_shots(wanted["shots"]),
         limits={k: _limit(k, v) for k, v in limits.items() if v is not None},
-        explore=bool(gate.get("explore", False)),
+        explore=_flag("GATE", "explore", gate),
         costs={k: _number("COSTS", k, v) for k, v in {**COSTS, **costs}.items()},
         service=service,
         budget=budget,
-        judge=bool(endpoint.get("judge", False)),
+        judge=_flag("ENDPOINT", "judge", endpoint),
     )
+
+
+def _flag(setting: str, name: str, given: Mapping[str, Any]) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise UserError(f"{setting}: {name} is {value!r}; expected true or false.")
+    return value
 
 
 def _known(setting: str, given: Mapping[str, Any], names: Any) -> None:
@@ -141,7 +148,7 @@ def _count(name: str, value: Any, least: int) -> int:
 
 def _shots(value: Any) -> tuple[int, ...]:
     parts = [p.strip() for p in str(value).split(",")]
-    if not all(p.isdigit() and int(p) > 0 for p in parts):
+    if not all(p.isdecimal() and int(p) > 0 for p in parts):
         raise UserError(f"SIZES: shots is {value!r}; expected numbers of examples like '1,2'.")
     return tuple(int(p) for p in parts)
 
