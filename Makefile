@@ -41,7 +41,7 @@ lint: $(READY)  ## style, imports, types, notebooks without outputs
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-bench: $(READY)  ## speed of the verifier, time and memory of curation (10 minutes)
+bench: $(READY)  ## speed of the verifier, curation, training and answers (half an hour)
 	$(BIN)/python -m pytest tests/benchmarks -o addopts="" -q
 
 clean:  ## remove the environment and every run (reports/example stays)

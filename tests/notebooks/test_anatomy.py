@@ -68,7 +68,7 @@ def test_parameters_are_few_literals_with_comments(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_it_stays_short_and_holds_no_logic(path: Path) -> None:
     body = [c for c in code(path) if not is_colab(c)]
-    assert len(cells(path)) <= 36
+    assert len(cells(path)) <= 38
     assert sum(len(c.source.splitlines()) for c in body) <= 120
     for cell in body:
         assert len(cell.source.splitlines()) <= 15

@@ -76,12 +76,15 @@ def test_every_stage_left_its_files_and_page(artifacts: Path) -> None:
     assert read(artifacts, "training.json")["evaluations"] >= 3
 
 
-def test_the_front_page_compares_three_systems(artifacts: Path) -> None:
+SYSTEMS = {"base", "prompted", "retrieved", "tuned", "no_facts", "best_of", "composed"}
+
+
+def test_the_front_page_compares_the_systems(artifacts: Path) -> None:
     page = (artifacts / "reports" / "smoke" / "index.html").read_text(encoding="utf-8")
     for words in ("Base, zero-shot", "in the prompt", "Fine-tuned", "invented", "proves the path"):
         assert words in page
     scores = read(artifacts, "scores.json")
-    assert {m["system"] for m in scores["metrics"]} == {"base", "prompted", "tuned"}
+    assert {m["system"] for m in scores["metrics"]} == SYSTEMS
     assert {c["outcome"] for c in scores["comparisons"]} <= {
         "better",
         "worse",
@@ -89,7 +92,7 @@ def test_the_front_page_compares_three_systems(artifacts: Path) -> None:
         "identical",
     }
     rows = (artifacts / "runs" / "smoke" / "predictions.jsonl").read_text(encoding="utf-8")
-    assert len(rows.splitlines()) == 3 * scores["n"]
+    assert len(rows.splitlines()) == 5 * 4 + 2 * 2  # two systems answer two cases only
 
 
 def test_nothing_held_out_was_trained_on(artifacts: Path) -> None:
@@ -106,6 +109,16 @@ def test_nothing_held_out_was_trained_on(artifacts: Path) -> None:
     assert not any(e.meta.get("seed_id") in kept_out for e in train)
 
 
+def test_the_gate_stops_nothing_that_only_explores(artifacts: Path) -> None:
+    gate = read(artifacts, "gate.json")
+    assert gate["outcome"] in ("failed", "not shown")
+    assert gate["explore"]
+    assert read(artifacts, "04.json")["halt"] == ""
+    page = (artifacts / "reports" / "smoke" / "04_evaluation.html").read_text(encoding="utf-8")
+    for words in ("not rated yet", "no judge was asked", "counts only", "Adversarial probes"):
+        assert words in page
+
+
 def test_no_file_holds_the_key(artifacts: Path) -> None:
     files = [p for p in artifacts.rglob("*") if p.is_file()]
     assert len(files) > 30
@@ -120,6 +133,22 @@ def test_a_second_run_skips_everything(artifacts: Path) -> None:
     assert again.returncode == 0
     assert again.stdout.count("skip") >= 4
     assert time.monotonic() - begun < 60
+
+
+def test_new_ratings_are_scored_without_answering_again(artifacts: Path) -> None:
+    from nbutils import review
+
+    run = artifacts / "runs" / "smoke"
+    kept = (run / "completions.jsonl").read_bytes()
+    item = review.items_of(run, "ratings")[0]
+    line = {"item": item.hash, "reviewer": "anna", "decision": "rate", "rating": 4}
+    review.append(run / "ratings.jsonl", [{**line, "at": "2026-11-22T08:00:00+00:00"}])
+    again = nbutils(artifacts, "run", "--profile", "smoke")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "ratings.jsonl is new" in again.stdout
+    assert (run / "completions.jsonl").read_bytes() == kept
+    page = (artifacts / "reports" / "smoke" / "04_evaluation.html").read_text(encoding="utf-8")
+    assert "rated by one person" in page
 
 
 def test_a_notebook_runs_by_hand_from_its_own_folder(artifacts: Path) -> None:

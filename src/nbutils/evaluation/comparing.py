@@ -178,10 +178,19 @@ def pick_examples(
     return found
 
 
-def prediction_rows(answers: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Every answer with its scores, without the single claims; one row a system and case."""
+def prediction_rows(
+    answers: Mapping[str, list[dict[str, Any]]], rated: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Every answer with its scores, without the single claims; one row a system and case.
+
+    ``to_rate`` says whether people are asked to rate it: the answers of the systems in ``rated``.
+    """
     return [
-        {"system": system, **{k: v for k, v in row.items() if k != "claims"}}
+        {
+            "system": system,
+            **{k: v for k, v in row.items() if k != "claims"},
+            "to_rate": system in rated,
+        }
         for system, rows in answers.items()
         for row in rows
     ]

@@ -21,8 +21,8 @@ def gate(
     rated: pd.DataFrame,
     *,
     limits: Mapping[str, float],
-    candidate: str,
-    baseline: str,
+    candidate: str = "tuned",
+    baseline: str = "prompted",
     explore: bool = False,
 ) -> dict[str, Any]:
     """Decide whether the candidate may be used, with the reason for each check.

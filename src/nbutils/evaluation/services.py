@@ -86,7 +86,8 @@ def opinion(
         The calibration table (empty if nothing was asked) and its verdict in a sentence.
     """
     if not chosen.judge or chosen.service is None or chosen.budget is None:
-        return pd.DataFrame(), "no judge was asked"
+        columns = ["metric", "label", "value", "low", "high", "n"]
+        return pd.DataFrame(columns=columns), "no judge was asked"
     asked = chosen.service, chosen.budget
     judged = judge(answers, *asked, cache=cache, attempts=attempts)
     both = prefer(answers, *pair, *asked, cache=cache, attempts=attempts)

@@ -103,7 +103,8 @@ def items_of(run_dir: Path, queue: str) -> list[Item]:
         )
     rows = read_jsonl(path) if path.stat().st_size else []
     if queue == "ratings":
-        return _unique(Item(f"{r['id']}", r["instruction"], r["input"], r["output"]) for r in rows)
+        asked = [row for row in rows if row.get("to_rate", True)]
+        return _unique(Item(f"{r['id']}", r["instruction"], r["input"], r["output"]) for r in asked)
     found = candidates([row for row in rows if row.get("passed")])
     if queue == "candidates":
         return found
