@@ -16,6 +16,7 @@ from .probing import FEWEST
 
 DIMENSIONS = ("family", "direction", "pattern", "segment", "market", "length", "cohort")
 SHORT, LONG = 6, 9
+COUNTS = "counts only"
 
 
 def describe(cases: Sequence[Example]) -> pd.DataFrame:
@@ -77,7 +78,8 @@ def by_slice(
     DataFrame
         ``dimension``, ``slice``, ``n``, ``shown`` (``"0.93 [0.78, 0.98]"``; under ten cases the
         count alone), ``gain`` (difference to the baseline, None under ten), ``p`` of the paired
-        test, ``p_holm`` corrected over all slices tested (Holm 1979), ``outcome`` by that.
+        test, ``p_holm`` corrected over all slices tested (Holm 1979), ``outcome`` by that. Slices with counts only
+        come last.
     """
     wanted = measure(metric)
     rows: list[dict[str, Any]] = []
@@ -100,6 +102,7 @@ def by_slice(
         {**r, "p_holm": p, "outcome": _outcome(r["gain"], p)}
         for r, p in zip(rows, corrected, strict=True)
     ]
+    full.sort(key=lambda r: r["outcome"] == COUNTS)  # what can be tested first
     columns = ["dimension", "slice", "n", "shown", "gain", "p", "p_holm", "outcome"]
     return pd.DataFrame(full, columns=columns, dtype=object)  # keeps None
 
@@ -170,7 +173,7 @@ def _shown(found: stats.Estimate, rows: pd.DataFrame, wanted: Measure) -> str:
 
 def _outcome(gain: float | None, p: float | None) -> str:
     if gain is None or pd.isna(gain):
-        return "counts only"
+        return COUNTS
     if p is None or pd.isna(p) or p >= 0.05:
         return "not shown"
     return "better" if gain > 0 else "worse"
