@@ -78,8 +78,8 @@ def by_slice(
     DataFrame
         ``dimension``, ``slice``, ``n``, ``shown`` (``"0.93 [0.78, 0.98]"``; under ten cases the
         count alone), ``gain`` (difference to the baseline, None under ten), ``p`` of the paired
-        test, ``p_holm`` corrected over all slices tested (Holm 1979), ``outcome`` by that. Slices with counts only
-        come last.
+        test, ``p_holm`` corrected over all slices tested (Holm 1979), ``outcome`` by that. Slices
+        with counts only come last.
     """
     wanted = measure(metric)
     rows: list[dict[str, Any]] = []
