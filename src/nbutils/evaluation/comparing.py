@@ -38,7 +38,12 @@ MEASURES = (
     Measure("urgency_ok", "Judgement", "Urgency an analyst accepts", "urgency_ok", "urgency_known"),
     Measure("action_ok", "Judgement", "Action concrete, open and new", "action_ok"),
 )
-ROLES = {"tuned": "candidate", "no_facts": "variant", "best_of": "variant", "composed": "reference"}
+# variants answer fewer cases or are other uses of the same model: no baselines of the front page
+ROLES = {
+    "tuned": "candidate",
+    "composed": "reference",
+    **dict.fromkeys(("retrieved", "no_facts", "best_of"), "variant"),
+}
 
 
 def _counts(rows: pd.DataFrame, wanted: Measure) -> tuple[Any, Any]:
