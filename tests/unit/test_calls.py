@@ -24,7 +24,15 @@ from pydantic import BaseModel
 
 from nbutils.errors import UserError
 from nbutils.examples import DataFileError
-from nbutils.models import Budget, ModelError, Outcome, Request, Service, ask_all
+from nbutils.models import (
+    Budget,
+    ModelError,
+    Outcome,
+    Request,
+    Service,
+    ask_all,
+    ask_while_possible,
+)
 from nbutils.models.paid import recorded
 from nbutils.models.paid.ledger import dollars
 from nbutils.models.paid.recorded import Disturbance, completion, key_of, serve
@@ -88,11 +96,12 @@ class Place:
     def ask(
         self, url: str, requests: list[Request], budget: Budget = ENOUGH, **settings: Any
     ) -> Outcome:
-        progress = settings.pop("progress", None)
+        progress, part = settings.pop("progress", None), settings.pop("part", False)
         given = {"prices": (1.0, 4.0), "timeout": 5.0, "patience": 0.01, "label": "here"}
         service = Service("m", url, **{**given, **settings})
         kept = {"cache": self.cache, "attempts": self.attempts}
-        return ask_all(requests, service, budget, progress=progress, **kept)
+        how = ask_while_possible if part else ask_all
+        return how(requests, service, budget, progress=progress, **kept)
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         rows = [json.loads(line) for line in self.attempts.read_text().splitlines()]
@@ -635,6 +644,44 @@ def test_what_no_request_can_pass_ends_the_session(
     assert len(script.asked) == 4
     assert "; 3 of 40 requests have a reply, and what was paid for is kept in" in str(caught.value)
     assert str(caught.value).endswith(", and run again.")
+
+
+def test_where_a_part_is_of_use_what_came_is_given_back_with_the_reason(place: Place) -> None:
+    refused = Disturbance(401, error("invalid_api_key"))
+    unlikely = Disturbance(body=answer(usage={"prompt_tokens": 10**9, "completion_tokens": 1}))
+    script = Script.of(None, unlikely, Disturbance(400, error(None, "too long")), refused)
+    with server(script) as url:
+        found = place.ask(url, cases(40), concurrency=1, part=True)
+    assert [r.id for r in found.replies] == ["r1", "r2", "r3"]
+    assert [r.status for r in found.replies] == ["answered", "answered", "failed"]
+    assert "refuses the key" in found.stopped
+    assert "3 of 40 requests have a reply" in found.stopped
+    assert found.stopped.endswith(", and run again.")
+    assert (found.calls, found.saved) == (4, 0)
+    assert found.spent == pytest.approx(sum(r.cost for r in found.replies))
+    assert found.notes[0].startswith("1 answers state a usage that cannot be true")
+    with server(again := Script()) as url:
+        whole = place.ask(url, cases(40), part=True)
+    assert (len(whole.replies), whole.stopped, whole.saved, len(again.asked)) == (40, "", 2, 38)
+
+
+def test_where_a_part_is_of_use_a_missing_key_leaves_what_is_known(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(Script()) as url:
+        place.ask(url, cases(3))
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    away = {"key_env": "NO_SUCH_KEY", "part": True}
+    found = place.ask("https://far.invalid/v1", cases(5), **away)
+    assert [(r.id, r.cached) for r in found.replies] == [(f"r{n}", True) for n in (1, 2, 3)]
+    assert "NO_SUCH_KEY" in found.stopped
+    assert (found.calls, found.saved) == (3, 3)
+
+
+def test_a_wrong_setting_is_no_part_of_an_answer(place: Place) -> None:
+    with pytest.raises(UserError, match="budget"):
+        place.ask("http://127.0.0.1:1/v1", cases(1), Budget(-1.0, 1), part=True)
+    assert not place.attempts.exists()
 
 
 def test_what_is_under_way_when_a_session_ends_is_kept(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pandas as pd
@@ -74,6 +75,7 @@ def test_a_wrong_setting_is_named(setting: str, value: dict[str, Any], message: 
 # --------------------------------------------------------------------------- gate
 
 NOBODY = evaluation.usefulness({}, [])
+FEW = "n = {}, at least 10 are needed"
 HIGH = {"value": 0.97, "low": 0.9, "high": 1.0}
 SAME = {"outcome": "identical", "difference": 0.0, "low": 0.0, "high": 0.0}
 
@@ -115,10 +117,14 @@ def outcomes(found: dict[str, Any]) -> list[str]:
         ({"value": 0.5, "low": 0.4, "high": 0.6}, "failed", "0.500 [0.40, 0.60] on 60 cases"),
         ({"value": 0.5, "low": None, "high": None}, "not shown", "0.500 on 60 cases"),
         (
-            {"value": None, "low": None, "high": None},
+            {"value": None, "low": None, "high": None, "n": 0},
             "not shown",
             "no value: no answer has what is measured",
         ),
+        ({"value": 1.0, "low": 0.21, "high": 1.0, "n": 1}, "not shown", FEW.format(1)),
+        ({"value": 1.0, "low": 0.7, "high": 1.0, "n": 9}, "not shown", FEW.format(9)),
+        ({"value": 0.0, "low": 0.0, "high": 0.3, "n": 9}, "not shown", FEW.format(9)),
+        ({**HIGH, "n": 10}, "passed", "0.970 [0.90, 1.00] on 10 cases"),
     ],
 )
 def test_a_level_is_passed_failed_or_not_shown(
@@ -163,8 +169,15 @@ def test_a_level_is_passed_failed_or_not_shown(
         (
             {"outcome": "not shown", "difference": None, "low": None, "high": None, "n": 0},
             "not shown",
-            "not shown, n = 0",
+            FEW.format(0),
         ),
+        ({**SAME, "n": 9}, "not shown", FEW.format(9)),
+        (
+            {"outcome": "worse", "difference": -1.0, "low": -1.0, "high": -0.3, "n": 9},
+            "not shown",
+            FEW.format(9),
+        ),
+        ({**SAME, "n": 10}, "passed", "identical, n = 10"),
     ],
 )
 def test_a_comparison_is_passed_failed_or_not_shown(
@@ -176,30 +189,41 @@ def test_a_comparison_is_passed_failed_or_not_shown(
     assert found["outcome"] == outcome
 
 
-def ratings(*given: int) -> pd.DataFrame:
-    """What one person said of as many answers of the tuned model."""
+def ratings(*given: int, raters: str = "anna bert") -> pd.DataFrame:
+    """What people, two if not said otherwise, say of as many answers of the tuned model."""
     rows = [{"instruction": "i", "input": f"{n}", "output": "o"} for n in range(len(given))]
     lines = [
         {
             "item": review.item_hash("i", row["input"], "o"),
-            "reviewer": "anna",
+            "reviewer": rater,
             "decision": "rate",
             "rating": rating,
         }
+        for rater in raters.split()
         for row, rating in zip(rows, given, strict=True)
     ]
     return evaluation.usefulness({"tuned": rows}, lines)
+
+
+NEEDED = "at least 10 answers and 2 raters are needed"
 
 
 @pytest.mark.parametrize(
     ("rated", "outcome", "reason"),
     [
         (NOBODY, "not shown", "not rated yet"),
-        (ratings(5, 5, 4, 5), "passed", "4.75 on 4 answers, 1 raters"),
-        (ratings(5, 4, 3, 5, 4), "not shown", "4.20 on 5 answers, 1 raters"),
-        (ratings(1, 2, 1, 2, 1), "failed", "1.40 on 5 answers, 1 raters"),
-        (ratings(2, 2, 2), "not shown", "2.00 on 3 answers, 1 raters"),
-        (ratings(2), "not shown", "2.00 on 1 answers, 1 raters"),
+        (ratings(*[5, 5, 4, 5] * 3), "passed", "4.75, rated answers: 12, raters: 2"),
+        (ratings(*[5, 4, 3, 5, 4] * 2), "not shown", "4.20, rated answers: 10, raters: 2"),
+        (ratings(*[1, 2, 1, 2, 1] * 2), "failed", "1.40, rated answers: 10, raters: 2"),
+        (ratings(*[2] * 10), "not shown", "2.00, rated answers: 10, raters: 2"),
+        (ratings(*[5] * 9), "not shown", f"5.00, rated answers: 9, raters: 2; {NEEDED}"),
+        (ratings(*[1, 2, 1] * 3), "not shown", f"1.33, rated answers: 9, raters: 2; {NEEDED}"),
+        (
+            ratings(*[5] * 10, raters="anna"),
+            "not shown",
+            f"5.00, rated answers: 10, raters: 1; {NEEDED}",
+        ),
+        (ratings(5, raters="anna"), "not shown", f"5.00, rated answers: 1, raters: 1; {NEEDED}"),
     ],
 )
 def test_usefulness_waits_for_people(rated: pd.DataFrame, outcome: str, reason: str) -> None:
@@ -222,7 +246,7 @@ def test_the_worse_outcome_wins_and_the_verdict_names_it() -> None:
     assert (found["outcome"], found["passed"]) == ("not shown", False)
     assert found["verdict"].startswith("Not shown: usefulness (at least 4.3 of 5")
     assert found["verdict"].endswith("not rated yet).")
-    found = decided(limits=both, rated=ratings(5, 5, 5))
+    found = decided(limits=both, rated=ratings(*[5] * 10))
     assert (found["outcome"], found["passed"]) == ("passed", True)
     assert found["verdict"].endswith("its limits on answers in the house form and usefulness.")
     assert "people have to rate it" in decided()["verdict"]
@@ -241,5 +265,17 @@ def test_the_run_goes_on_if_passed_or_if_told_to() -> None:
     said = evaluation.halt(decided(low))
     assert said.startswith("Failed: answers in the house form")
     assert "Nothing is merged or served" in said
-    assert said.endswith(".")
+    assert said.endswith(
+        """by 'explore' in GATE: --param "04.GATE={explore: true}" on the command line."""
+    )
     assert evaluation.halt(decided(limits={"usefulness": 4.3})).startswith("Not shown: usefulness")
+
+
+def test_the_command_that_a_halted_run_names_is_one_that_works() -> None:
+    from nbutils.runner import profiles
+
+    low = {"value": 0.5, "low": 0.4, "high": 0.6}
+    (text,) = re.findall(r'--param "(.*?)"', evaluation.halt(decided(low)))
+    (stage,) = [s for s in profiles.plan("cpu", [text]) if s.number == "04"]
+    given = evaluation.settings({}, stage.parameters["GATE"], {}, {})
+    assert given.explore

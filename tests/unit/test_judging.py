@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from nbutils import review
+from nbutils import evaluation, review
 from nbutils.errors import UserError
 from nbutils.evaluation.calibrating import Calibration, calibrate, judged_usefulness
 from nbutils.evaluation.judging import Judged, judge
@@ -103,6 +104,10 @@ def worth(text: str) -> int:
 
 def faithful(texts: Texts, _: str) -> int:
     return worth(texts["answer"])
+
+
+def faithful_or_first(texts: Texts, prompt: str) -> int | str:
+    return "A" if "answer A" in texts else faithful(texts, prompt)
 
 
 def harsh(texts: Texts, _: str) -> int:
@@ -271,6 +276,29 @@ def test_a_judge_like_people_may_stand_in_for_them(place: Place) -> None:
     assert scores.loc["base", ["value", "n"]].tolist() == [3.0, 20]
     assert scores.loc["base", "low"] < 3 < scores.loc["base", "high"]
     without_nan(found)
+
+
+def test_what_a_usable_judge_sees_is_shown_as_the_judges(place: Place) -> None:
+    answers = answers_of(20)
+    chosen = evaluation.settings({}, {}, {}, {"model": "j", "prices": [1, 4], "judge": True})
+
+    def opinion(ratings: list[dict[str, Any]]) -> tuple[pd.DataFrame, str]:
+        with place.service(Script(faithful_or_first)) as service:
+            own = replace(chosen, service=service)
+            return evaluation.opinion(own, answers, ratings, **place.kept, pair=("tuned", "base"))
+
+    table, said = opinion(rated(answers))
+    assert "the judge may stand in for people" in said
+    shown = table[table["metric"] == "judged_usefulness"].set_index("label")
+    assert list(shown.index) == [f"Usefulness by the judge, 0 to 5: {k}" for k in answers]
+    assert shown["value"].tolist() == [3.0, 3.0]
+    assert shown["n"].tolist() == [20, 20]
+    assert (shown["low"] < 3).all()
+    assert table.columns.tolist() == ["metric", "label", "value", "low", "high", "n"]
+    dumps(table.to_dict("records"), "opinion")
+    few, said = opinion(rated(answers)[:12])
+    assert "may not stand in for people" in said
+    assert "judged_usefulness" not in set(few["metric"])
 
 
 def test_a_judge_harsher_by_one_is_told_by_how_much(place: Place) -> None:

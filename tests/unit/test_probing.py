@@ -147,6 +147,13 @@ def test_all_probes_are_asked_at_once_and_scored(probes: list[Probe]) -> None:
     assert (known.loc["a043", "supported"], known.loc["a043", "wrong"] >= 3) == (0, True)
 
 
+def test_without_probes_the_tables_say_none() -> None:
+    found = {"tuned": probe(Scripted([]), [], form="brief")}
+    assert probe_table(found)[["kind", "n", "shown"]].values.tolist() == [["all", 0, "none"]]
+    table = abstention_table(found, {"tuned": ["I cannot help with this."]})
+    assert table["shown"].tolist() == ["none", "none", "1 of 1"]
+
+
 def test_small_kinds_show_counts_and_no_interval(probes: list[Probe]) -> None:
     good = probe(Scripted([p.good for p in probes]), probes, form="brief")
     bad = probe(Scripted([p.bad for p in probes]), probes, form="brief")

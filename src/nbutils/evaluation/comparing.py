@@ -11,6 +11,8 @@ import pandas as pd
 from nbutils import stats
 from nbutils.examples import URGENCIES, Example
 
+from .showing import with_interval
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -219,19 +221,17 @@ def wide(
     Columns carry the systems' names for readers, where those are given.
     """
     frame = summary.copy()
-    frame["shown"] = [_interval(r) for r in frame.to_dict("records")]
+    frame["shown"] = [_shown(r) for r in frame.to_dict("records")]
     order = list(systems or dict.fromkeys(frame["system"]))
     table = frame.pivot(index=["layer", "label"], columns="system", values="shown")[order]
     labels = [(m.layer, m.label) for m in MEASURES]
     return table.loc[labels].reset_index().rename(columns=dict(names or {}))
 
 
-def _interval(row: Mapping[Any, Any]) -> str:
-    if row["value"] is None or pd.isna(row["value"]):
-        return "no value"
-    if row["low"] is None or pd.isna(row["low"]):
-        return f"{row['value']:.2f} (n={row['n']})"
-    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+def _shown(row: Mapping[Any, Any]) -> str:
+    text = with_interval(row["value"], row["low"], row["high"])
+    without = pd.notna(row["value"]) and pd.isna(row["low"])
+    return f"{text} (n={row['n']})" if without else text
 
 
 def headline(summary: pd.DataFrame) -> dict[str, float | None]:

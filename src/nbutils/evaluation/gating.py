@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from .comparing import MEASURES
+from .showing import FEWEST
 
 MARGIN = 0.05
+RATERS = 2  # one person's scale is not everybody's
 USEFULNESS = "usefulness"
 
 Check = dict[str, Any]
@@ -30,8 +32,9 @@ def gate(
     Two questions a measure. Level: passed if the value reaches the limit; failed if its whole
     interval lies below; else not shown. Comparison: the candidate must not be worse than the
     baseline; passed if it is better or identical, or if the interval excludes a loss of more than
-    5 points; failed if it is shown to be worse; else not shown. Usefulness has a level only, and
-    is not shown until people have rated.
+    5 points; failed if it is shown to be worse; else not shown. On fewer than `FEWEST` cases
+    neither is shown. Usefulness has a level only, and is not shown until at least `RATERS` people
+    have rated at least `FEWEST` answers.
 
     Parameters
     ----------
@@ -76,6 +79,8 @@ def _level(metric: str, own: pd.Series, least: float) -> Check:
     )
     if value is None:
         outcome, reason = "not shown", "no value: no answer has what is measured"
+    elif own["n"] < FEWEST:
+        outcome, reason = "not shown", _few(own["n"])
     else:
         ends = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
         reason = f"{value:.3f}{ends} on {own['n']} cases"
@@ -86,6 +91,8 @@ def _level(metric: str, own: pd.Series, least: float) -> Check:
 
 def _not_worse(metric: str, pair: pd.Series) -> Check:
     requirement = f"not worse than the best prompt by more than {MARGIN:g}"
+    if pair["n"] < FEWEST:
+        return _check(metric, requirement, "not shown", _few(pair["n"]))
     if pair["outcome"] == "worse":
         outcome = "failed"
     elif pair["outcome"] in ("better", "identical"):
@@ -107,11 +114,18 @@ def _useful(rated: pd.DataFrame, candidate: str, least: float) -> Check:
     if own.empty:
         return _check(USEFULNESS, requirement, "not shown", "not rated yet")
     row = own.iloc[0]
+    said = f"{row['value']:.2f}, rated answers: {row['n']}, raters: {row['raters']}"
+    if row["n"] < FEWEST or row["raters"] < RATERS:
+        said += f"; at least {FEWEST} answers and {RATERS} raters are needed"
+        return _check(USEFULNESS, requirement, "not shown", said)
     reached = row["value"] >= least
     above = pd.isna(row["high"]) or row["high"] >= least
     outcome = "passed" if reached else "not shown" if above else "failed"
-    said = f"{row['value']:.2f} on {row['n']} answers, {row['raters']} raters"
     return _check(USEFULNESS, requirement, outcome, said)
+
+
+def _few(n: int) -> str:
+    return f"n = {n}, at least {FEWEST} are needed"
 
 
 def _check(metric: str, requirement: str, outcome: str, reason: str) -> Check:
@@ -153,5 +167,6 @@ def halt(gate: Mapping[str, Any]) -> str:
         return ""
     return (
         f"{gate['verdict']} Nothing is merged or served from this run: see 'What failed, and why' "
-        f"on its page, mend the data and train again, or set EXPLORE to go on all the same."
+        f"on its page, mend the data and train again, or go on all the same by 'explore' in GATE: "
+        f'--param "04.GATE={{explore: true}}" on the command line.'
     )

@@ -119,40 +119,14 @@ def ask(
     """Ask within the budget; a service that fails ends the session, and what came is kept."""
     if not requests:
         return Asked([], pd.DataFrame(columns=LOST), ("", 0.0, ()))
-    try:
-        outcome = models.ask_all(
-            requests, service, budget, cache=cache, attempts=attempts, progress=progress
-        )
-    except models.ModelError as error:
-        outcome = kept(requests, service, budget, cache, attempts, str(error))
+    outcome = models.ask_while_possible(
+        requests, service, budget, cache=cache, attempts=attempts, progress=progress
+    )
     good = [r for r in outcome.replies if r.status == "answered"]
     bad = [r for r in outcome.replies if r.status != "answered"]
     lost = [{"id": r.id, "status": r.status, "error": r.error} for r in bad]
     ended = (outcome.stopped, outcome.spent, outcome.notes)
     return Asked(good, pd.DataFrame(lost, columns=LOST), ended)
-
-
-def kept(
-    requests: Sequence[models.Request],
-    service: models.Service,
-    budget: models.Budget,
-    cache: Path,
-    attempts: Path,
-    stopped: str,
-) -> models.Outcome:
-    """What an interrupted session left in the cache, with its cost; nothing is asked."""
-    from nbutils.models.paid.ledger import Ledger
-    from nbutils.models.paid.replies import read_reply
-    from nbutils.models.paid.requests import prepare
-    from nbutils.models.paid.store import Store
-
-    store = Store(cache)
-    asks = [prepare(request, service) for request in requests]
-    found = [(ask, store.get(ask.key)) for ask in asks]
-    replies = [read_reply(ask, record, cached=True) for ask, record in found if record]
-    with Ledger(attempts, budget) as ledger:
-        spent, calls, notes = ledger.spent, ledger.calls, (*ledger.notes, *store.notes)
-    return models.Outcome(replies, stopped, spent, calls, len(replies), notes)
 
 
 def told(lost: pd.DataFrame, stopped: str, notes: Sequence[str]) -> list[str]:

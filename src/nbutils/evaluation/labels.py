@@ -11,6 +11,8 @@ import pandas as pd
 from nbutils import stats
 from nbutils.examples import URGENCIES, Example
 
+from .showing import with_interval
+
 MISSING = "none"
 
 
@@ -50,8 +52,8 @@ def urgency(rows: pd.DataFrame, cases: Sequence[Example]) -> Labels:
     )
     accuracy = "no case has a label"
     if whole["accuracy"] is not None:
-        ends = f"[{whole['low']:.2f}, {whole['high']:.2f}]"
-        accuracy = f"{whole['accuracy']:.2f} {ends} of {whole['n']}"
+        shown = with_interval(whole["accuracy"], whole["low"], whole["high"])
+        accuracy = f"{shown} of {whole['n']}"
     calibrated = "no probabilities are known"
     if found["brier"] is not None:
         calibrated = (

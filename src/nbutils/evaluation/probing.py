@@ -16,9 +16,13 @@ from nbutils.models import Model
 from nbutils.models.answers import Progress
 
 from .abstention import abstains
+from .showing import FEWEST, with_interval
 
-FEWEST = 10  # below this many items a share says more than is known: counts are given instead
 _TEXTS = ("id", "kind", "instruction")
+_COLUMNS = [
+    *("id", "kind", "passed", "reason", "abstained", "should_abstain", "output"),
+    *("supported", "wrong"),
+]
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,8 @@ def probe(
     cases = [Example(p.id, p.instruction, p.input) for p in probes]
     prompts = [messages(c, form=form, with_facts=with_facts, shots=shots) for c in cases]
     answers = model.generate(prompts, max_new_tokens, progress=progress)
-    return pd.DataFrame(_row(p, done.text) for p, done in zip(probes, answers, strict=True))
+    rows = [_row(p, done.text) for p, done in zip(probes, answers, strict=True)]
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _row(probe: Probe, text: str) -> dict[str, Any]:
@@ -245,6 +250,6 @@ def counted(count: int, n: int) -> dict[str, Any]:
     if n < FEWEST:
         none = {"value": None, "low": None, "high": None}
         return {"count": count, "n": n, **none, "shown": f"{count} of {n}" if n else "none"}
-    known = asdict(stats.wilson(count, n))
-    shown = f"{known['value']:.2f} [{known['low']:.2f}, {known['high']:.2f}]"
-    return {"count": count, **known, "shown": shown}
+    found = stats.wilson(count, n)
+    shown = with_interval(found.value, found.low, found.high)
+    return {"count": count, **asdict(found), "shown": shown}

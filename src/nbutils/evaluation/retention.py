@@ -16,7 +16,7 @@ from nbutils.errors import UserError
 from nbutils.models import LocalModel, Model, Remembered
 from nbutils.models.answers import Progress
 
-from .probing import FEWEST
+from .showing import FEWEST
 
 _RESAMPLES = 5000
 

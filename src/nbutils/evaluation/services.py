@@ -10,13 +10,15 @@ import pandas as pd
 
 from nbutils.examples import Example
 
-from .calibrating import calibrate
+from .calibrating import calibrate, judged_usefulness
 from .judging import judge
 from .preferring import prefer
 from .settings import Settings
 from .systems import Prompt, ask_endpoint
 
 Row = dict[str, Any]
+
+_SEEN = "Usefulness by the judge, 0 to 5"
 
 
 def endpoint(
@@ -83,7 +85,10 @@ def opinion(
     Returns
     -------
     tuple
-        The calibration table (empty if nothing was asked) and its verdict in a sentence.
+        The calibration table (empty if nothing was asked) and its verdict in a sentence. Where
+        people's ratings allow the judge to stand in for them, the table ends with the usefulness
+        it sees in each system (``metric`` is ``"judged_usefulness"``), 0 to 5; the gate never
+        counts it.
     """
     if not chosen.judge or chosen.service is None or chosen.budget is None:
         columns = ["metric", "label", "value", "low", "high", "n"]
@@ -92,4 +97,14 @@ def opinion(
     judged = judge(answers, *asked, cache=cache, attempts=attempts)
     both = prefer(answers, *pair, *asked, cache=cache, attempts=attempts)
     found = calibrate(judged, ratings, answers, preferred=both)
-    return found.table(), f"{judged.said} {found.verdict}"
+    told = _with_usefulness(found.table(), judged_usefulness(answers, judged, found))
+    return told, f"{judged.said} {found.verdict}"
+
+
+def _with_usefulness(table: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        {**row, "metric": "judged_usefulness", "label": f"{_SEEN}: {row['system']}"}
+        for row in seen.to_dict("records")
+    ]
+    more = pd.DataFrame(rows, columns=table.columns, dtype=object)
+    return pd.concat([table, more], ignore_index=True)

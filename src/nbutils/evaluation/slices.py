@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from nbutils import balance, stats
 from nbutils.examples import CaseError, Example, parse_case
 
 from .comparing import Measure, estimate, measure, paired
-from .probing import FEWEST
+from .showing import FEWEST, with_interval
 
 DIMENSIONS = ("family", "direction", "pattern", "segment", "market", "length", "cohort")
 SHORT, LONG = 6, 9
@@ -165,10 +165,7 @@ def _shown(found: stats.Estimate, rows: pd.DataFrame, wanted: Measure) -> str:
         top = rows[wanted.numerator].sum()
         bottom = rows[wanted.denominator].sum() if wanted.denominator else estimate(rows, whole).n
         return f"{top:g} of {bottom:g}"
-    known = asdict(found)
-    if known["low"] is None:
-        return f"{known['value']:.2f}"
-    return f"{known['value']:.2f} [{known['low']:.2f}, {known['high']:.2f}]"
+    return with_interval(found.value, found.low, found.high)
 
 
 def _outcome(gain: float | None, p: float | None) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 import pandas as pd
 
 from nbutils.examples import CaseError, Example, facts_of, messages, parse_answer, target
-from nbutils.models import Budget, Completion, Model, ModelError, Request, Service, ask_all
+from nbutils.models import Budget, Completion, Model, Request, Service, ask_while_possible
 
-from .judge_calls import kept
 from .retrieval import Index, terms
 from .scoring import score
 
@@ -298,12 +297,9 @@ def ask_endpoint(
         sentence on why the others were not, empty if all were.
     """
     requests = [Request(c.id, prompt.messages(c, form=form), None, max_new_tokens) for c in cases]
-    try:
-        outcome = ask_all(
-            requests, service, budget, cache=cache, attempts=attempts, progress=progress
-        )
-    except ModelError as error:
-        outcome = kept(requests, service, budget, cache, attempts, str(error))
+    outcome = ask_while_possible(
+        requests, service, budget, cache=cache, attempts=attempts, progress=progress
+    )
     by_id = {c.id: c for c in cases}
     rows = []
     for reply in outcome.replies:

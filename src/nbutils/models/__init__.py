@@ -18,7 +18,7 @@ from .base import (
 )
 from .endpoint import Endpoint
 from .local import ADAPTER_NOTE, LocalModel
-from .paid import Budget, Outcome, Reply, Request, Service, ask_all
+from .paid import Budget, Outcome, Reply, Request, Service, ask_all, ask_while_possible
 from .remembered import Remembered, mark_of
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Request",
     "Service",
     "ask_all",
+    "ask_while_possible",
     "base_path",
     "encode",
     "load",

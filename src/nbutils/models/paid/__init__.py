@@ -6,7 +6,7 @@ read, `calls` all of it together. `recorded` is a server on this machine with re
 with faults when they are asked for.
 """
 
-from .calls import Budget, Outcome, Progress, Reply, Request, Service, ask_all
+from .calls import Budget, Outcome, Progress, Reply, Request, Service, ask_all, ask_while_possible
 from .recorded import Disturbance, key_of, serve
 from .service import label
 
@@ -19,6 +19,7 @@ __all__ = [
     "Request",
     "Service",
     "ask_all",
+    "ask_while_possible",
     "key_of",
     "label",
     "serve",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,14 +18,14 @@ from .store import Store
 from .wire import Wire
 from .workers import Stop, Workers
 
-__all__ = ["Budget", "Outcome", "Reply", "Request", "Service", "ask_all"]
+__all__ = ["Budget", "Outcome", "Reply", "Request", "Service", "ask_all", "ask_while_possible"]
 
 Progress = Callable[..., None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `ask_all` brings back.
+    """What `ask_all` and `ask_while_possible` bring back.
 
     Attributes
     ----------
@@ -101,18 +102,66 @@ def ask_all(
     nbutils.examples.DataFileError
         If the log is damaged elsewhere than in its last line.
     """
+    with _session(requests, service, budget, cache, attempts, progress) as session:
+        session.run()
+        return session.outcome()
+
+
+def ask_while_possible(
+    requests: Sequence[Request],
+    service: Service,
+    budget: Budget,
+    *,
+    cache: Path,
+    attempts: Path,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Ask as `ask_all` does, where a part of the answers is of use too.
+
+    Parameters
+    ----------
+    requests, service, budget, cache, attempts, progress
+        See `ask_all`.
+
+    Returns
+    -------
+    Outcome
+        If going on makes no sense, the replies that came until then, and the sentence of the
+        `ModelError` of `ask_all` in ``stopped``.
+
+    Raises
+    ------
+    UserError, nbutils.examples.DataFileError
+        If a setting is wrong, another session uses the same log, or the log is damaged.
+    """
+    with _session(requests, service, budget, cache, attempts, progress) as session:
+        try:
+            session.run()
+        except ModelError as error:
+            return replace(session.outcome(), stopped=str(error))
+        return session.outcome()
+
+
+@contextmanager
+def _session(
+    requests: Sequence[Request],
+    service: Service,
+    budget: Budget,
+    cache: Path,
+    attempts: Path,
+    progress: Progress | None,
+) -> Iterator[_Session]:
+    """A session with its log open, after all settings are checked."""
     check_service(service)
     check_budget(budget)
     asks = [prepare(request, service) for request in requests]
     store = Store(cache)
     with Ledger(attempts, budget) as ledger:
-        session = _Session(service, ledger, store, asks, progress)
-        session.run()
-        return session.outcome()
+        yield _Session(service, ledger, store, asks, progress)
 
 
 class _Session:
-    """One call of `ask_all`: what there is, what there is to ask, and who asks it."""
+    """One session of calls: what there is, what there is to ask, and who asks it."""
 
     def __init__(
         self,
