@@ -273,8 +273,12 @@ class Judge:
         """A number repeated from the input, where it is said of the same thing."""
         span = work.span
         unit = self.source.case.unit if self.source.case else ""
+        if statistics.quoted(self, work):
+            return True
         for literal in self.source.literals:
-            if not self._repeats(work, literal):
+            # a figure of the regression counts beside its predictor only
+            figure = literal.line == "regression" and (span.decimals or span.unit)
+            if figure or not self._repeats(work, literal):
                 continue
             by = factor(span, unit) if unit in ("rate", "percent") else 1.0
             if by is not None and span.unit in ("%", "", "money"):

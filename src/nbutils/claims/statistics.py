@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from nbutils.claims.work import Work
 
 _P = re.compile(r"\bp(?:-value)?s?(?: (?:of|is|was|at))? ?[=<>≤≥]?(?: about)? ?$")
-_RATIO = re.compile(r"\b(?:odds ratios?)\b[ =:]*(?:of |is |was |at |about )*[=:]? ?$")
+_RATIO = re.compile(
+    r"\bodds ratios?\b(?:[ =:]*(?:of |is |was |at |about )*[=:]? ?$|"
+    r" (?:of|for) [^.;,\d]{1,45} (?:is|was|of) (?:about )?$)"
+)
 _COEFFICIENT = re.compile(r"\b(?:coef\w*|beta|slope|estimate|effect)\b[^.;]{0,25}$")
-_SIZE = re.compile(r"\bn ?= ?$|\br(?:2|²|-squared)? ?= ?$|\bpseudo-r\S* ?(?:=|of) ?$")
+_SIZE = re.compile(r"\bn ?= ?$|\br(?:2|²|-squared)? ?(?:=|of) ?$|\bpseudo-r\S* ?(?:=|of) ?$")
+_BETWEEN = re.compile(
+    r"(?:[\[(]|\bbetween|\bfrom)(?: \S+ ?(?:,|to|and))? ?$|[\[(][^\])]{1,12}(?:,|to) ?$"
+)
+_WORD = re.compile(r"[a-z][a-z'-]*")
 _CHANCE = re.compile(r"\b(?:probabilit\w+|chances?|likelihood|likel\w+)\b")
 
 
@@ -33,7 +40,8 @@ def statistic(judge: Judge, work: Work) -> bool:
     if block is None:
         return False
     before, after = judge.context(work)
-    named = _named(block, work)
+    beside = _beside(block, work)
+    named = beside or list(block.predictors)
     wanted = work.span.interval()
     if _P.search(before):
         given = [p.p for p in named if p.p is not None]
@@ -52,18 +60,75 @@ def statistic(judge: Judge, work: Work) -> bool:
             text = f"the regression gives odds ratio {ratios or 'none'}"
             return work.settle("contradicted", "statistic", text)
         return False
+    if _points(work, beside) or _end_of_interval(work, beside, before):
+        return True
     if _COEFFICIENT.search(before):
         given = [abs(p.coefficient) for p in named if p.coefficient is not None]
         return _settle(work, given, wanted, "coefficient")
     return False
 
 
-def _named(block: Regression, work: Work) -> list[Predictor]:
-    """The predictors whose names the sentence speaks of; all of them if it names none."""
-    words = work.sentence.words
-    scored = [(len(stems(p.name.replace("_", " ")) & words), p) for p in block.predictors]
-    best = max((s for s, _ in scored), default=0)
-    return [p for s, p in scored if s > 0] if best else list(block.predictors)
+def _beside(block: Regression, work: Work) -> list[Predictor]:
+    """The predictors named next to a number, before and after it.
+
+    A figure belongs to the name beside it, so that two figures that are swapped do not pass.
+    """
+    low, start = work.sentence.low, work.span.start - work.sentence.start
+    places = [(at, p) for p in block.predictors for at in _places(p, block, low)]
+    before = [(at, p) for at, p in places if at < start]
+    after = [(at, p) for at, p in places if at >= start]
+    found = [max(before, key=lambda x: x[0])[1]] if before else []
+    found += [min(after, key=lambda x: x[0])[1]] if after else []
+    return found
+
+
+def _places(predictor: Predictor, block: Regression, low: str) -> list[int]:
+    """Where a sentence names a predictor, by the words that no other predictor has."""
+    own = stems(predictor.plain)
+    others = [stems(p.plain) for p in block.predictors if p is not predictor]
+    others.append(stems(block.outcome.replace("_", " ")))
+    words = own.difference(*others) or own
+    return [m.start() for m in _WORD.finditer(low) if m[0][:5] in words]
+
+
+def quoted(judge: Judge, work: Work) -> bool:
+    """Settle a bare figure that stands in the block beside the predictor that is named."""
+    block, span = judge.regression, work.span
+    if block is None or span.unit not in ("", "money", "x") or not span.decimals:
+        return False
+    for predictor in _beside(block, work):
+        for value in (predictor.odds_ratio, predictor.coefficient, predictor.p):
+            if value is not None and inside(abs(value), span.interval()):
+                text = f"the regression gives {value:g} for {predictor.plain}"
+                return work.settle("supported", "statistic", text)
+    return False
+
+
+def _points(work: Work, named: list[Predictor]) -> bool:
+    """A marginal effect in points; a number that is none may still be a move of the series."""
+    if work.span.unit not in ("pp", "points"):
+        return False
+    sign = direction(work.sentence, work.span.start, work.span.end)
+    for predictor in named:
+        for size in (predictor.points, *predictor.where):
+            if size is None or not inside(abs(size), work.span.interval()):
+                continue
+            text = f"the regression gives {size:+g} points for {predictor.step} ({predictor.plain})"
+            right = not sign or size * sign > 0
+            return work.settle("supported" if right else "contradicted", "statistic", text)
+    return False
+
+
+def _end_of_interval(work: Work, named: list[Predictor], before: str) -> bool:
+    if work.span.unit not in ("", "pp", "points") or not _BETWEEN.search(before):
+        return False
+    for predictor in named:
+        for ends in (predictor.odds_interval, predictor.points_interval):
+            for end in ends or ():
+                if inside(abs(end), work.span.interval()):
+                    text = f"the regression gives an interval from {ends[0]:g} to {ends[1]:g}"
+                    return work.settle("supported", "statistic", text)
+    return False
 
 
 def _settle(work: Work, given: list[float], wanted: tuple[float, float], what: str) -> bool:

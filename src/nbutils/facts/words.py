@@ -107,6 +107,8 @@ def render(facts: Facts) -> str:
     lines.append(f"- timing: {_timing(facts)}")
     lines.append(f"- size: {size(facts)}")
     lines.append(f"- news: {_news(facts)}")
+    if evidence := _evidence(facts):
+        lines.append(f"- regression: {evidence}; association, not cause")
     lines.append(f"- standing: {standing(facts)}")
     lines.append(f"- usual urgency: {facts.usual_urgency}")
     return "\n".join(["Facts:", *lines])
@@ -215,6 +217,10 @@ def standing(facts: Facts) -> str:
     return f"it has lasted so far and {news[facts.good]}"
 
 
+def _evidence(facts: Facts) -> str:
+    return facts.regression.evidence() if facts.regression else ""
+
+
 def _up_or_down(change: float) -> str:
     return "up" if change > 0 else "down"
 
@@ -234,7 +240,10 @@ def size(facts: Facts) -> str:
 
 
 def brief(facts: Facts) -> str:
-    """Four to six fixed sentences: the move, its shape, chance, what was recorded, the standing."""
+    """Four to six fixed sentences: the move, its shape, chance, what was recorded, the standing.
+
+    With a regression two more: what it shows, and that it shows no cause.
+    """
     case = facts.case
     if not facts.steps:
         value = level(facts.first.value, case)
@@ -243,6 +252,8 @@ def brief(facts: Facts) -> str:
     if facts.missing:
         said.append(f"There is no value for {_missing(facts)}.")
     said += [_sentence(_chance(facts)), _sentence(_timing(facts)), _sentence(standing(facts))]
+    if evidence := _evidence(facts):
+        said.append(f"In the regression {evidence}. That is association, not cause.")
     return " ".join(said)
 
 
