@@ -192,10 +192,10 @@ _ONE_MORE = re.compile(r"(?:one|1) (?:more|extra|further|additional|fewer|less)\
 def _other_unit(judge: Judge, work: Work) -> bool:
     """Durations in another unit than the series: the whole length converted, or not checkable."""
     case, span = judge.source.case, work.span
+    if judge.regression and _ONE_MORE.match(judge.output[span.start :].lower()):
+        return work.settle("unchecked", "duration", "the step that an effect belongs to")
     if span.unit not in PERIOD_WORDS or not case or case.period not in _DAYS:
         return False
-    if case.regression and span.value == 1 and _ONE_MORE.match(judge.output[span.start :].lower()):
-        return work.settle("unchecked", "duration", "the step that an effect belongs to")
     if re.search(rf"(?<!\d){span.value:g}{span.unit[0]}\b", case.regression):
         return work.settle("supported", "duration", "part of the regression's outcome")
     if span.unit in _DAYS and case.unit not in ("days", "hours"):

@@ -58,7 +58,7 @@ def statistic(judge: Judge, work: Work) -> bool:
         if "odds" in f"{before[-45:]}{after[:20]}":
             ratios = ", ".join(f"{p.odds_ratio:g}" for p in named if p.odds_ratio is not None)
             text = f"the regression gives odds ratio {ratios or 'none'}"
-            return work.settle("contradicted", "statistic", text)
+            return work.settle("contradicted", "regression", text)
         return False
     if _points(work, beside) or _end_of_interval(work, beside, before):
         return True
@@ -100,7 +100,7 @@ def quoted(judge: Judge, work: Work) -> bool:
         for value in (predictor.odds_ratio, predictor.coefficient, predictor.p):
             if value is not None and inside(abs(value), span.interval()):
                 text = f"the regression gives {value:g} for {predictor.plain}"
-                return work.settle("supported", "statistic", text)
+                return work.settle("supported", "regression", text)
     return False
 
 
@@ -115,7 +115,7 @@ def _points(work: Work, named: list[Predictor]) -> bool:
                 continue
             text = f"the regression gives {size:+g} points for {predictor.step} ({predictor.plain})"
             right = not sign or size * sign > 0
-            return work.settle("supported" if right else "contradicted", "statistic", text)
+            return work.settle("supported" if right else "contradicted", "regression", text)
     return False
 
 
@@ -123,20 +123,19 @@ def _end_of_interval(work: Work, named: list[Predictor], before: str) -> bool:
     if work.span.unit not in ("", "pp", "points") or not _BETWEEN.search(before):
         return False
     for predictor in named:
-        for ends in (predictor.odds_interval, predictor.points_interval):
-            for end in ends or ():
-                if inside(abs(end), work.span.interval()):
-                    text = f"the regression gives an interval from {ends[0]:g} to {ends[1]:g}"
-                    return work.settle("supported", "statistic", text)
+        for ends in filter(None, (predictor.odds_interval, predictor.points_interval)):
+            if any(inside(abs(end), work.span.interval()) for end in ends):
+                text = f"the regression gives an interval from {ends[0]:g} to {ends[1]:g}"
+                return work.settle("supported", "regression", text)
     return False
 
 
 def _settle(work: Work, given: list[float], wanted: tuple[float, float], what: str) -> bool:
     for value in given:
         if inside(value, wanted):
-            return work.settle("supported", "statistic", f"the regression gives {what} {value:g}")
+            return work.settle("supported", "regression", f"the regression gives {what} {value:g}")
     stated = ", ".join(f"{v:g}" for v in given[:4]) or "none"
-    return work.settle("contradicted", "statistic", f"the regression gives {what}: {stated}")
+    return work.settle("contradicted", "regression", f"the regression gives {what}: {stated}")
 
 
 def _odds(
@@ -151,7 +150,7 @@ def _odds(
         for value in ratios:
             if inside(abs(value - 1) * 100, wanted) or inside(value * 100, wanted):
                 text = f"an odds ratio of {value:g} is a change of odds, not a probability"
-                return work.settle("unit_confusion", "statistic", text)
+                return work.settle("unit_confusion", "regression", text)
         return False
     sign = direction(work.sentence, work.span.start, work.span.end)
     wrong = ""
@@ -162,12 +161,12 @@ def _odds(
             if sign and change * sign < 0:
                 wrong = text
                 continue
-            return work.settle("supported", "statistic", text)
+            return work.settle("supported", "regression", text)
     if not wrong:
         for value in (p.odds_ratio for p in others if p.odds_ratio is not None):
             if inside(abs(value - 1) * 100, wanted) and (not sign or (value - 1) * sign > 0):
                 text = f"{value:g} - 1 = {(value - 1) * 100:+.0f}% odds"
-                return work.settle("supported", "statistic", text)
+                return work.settle("supported", "regression", text)
     if wrong:
-        return work.settle("contradicted", "statistic", f"the other way round: {wrong}")
+        return work.settle("contradicted", "regression", f"the other way round: {wrong}")
     return False

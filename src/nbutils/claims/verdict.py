@@ -23,6 +23,7 @@ KINDS = (
     "duration",
     "share",
     "statistic",
+    "regression",
 )
 WRONG = ("contradicted", "unsupported", "unit_confusion")
 

@@ -52,8 +52,8 @@ def urgency(rows: pd.DataFrame, cases: Sequence[Example]) -> Labels:
     )
     accuracy = "no case has a label"
     if whole["accuracy"] is not None:
-        shown = with_interval(whole["accuracy"], whole["low"], whole["high"])
-        accuracy = f"{shown} of {whole['n']}"
+        said = with_interval(whole["accuracy"], whole["low"], whole["high"])
+        accuracy = f"{said} of {whole['n']}"
     calibrated = "no probabilities are known"
     if found["brier"] is not None:
         calibrated = (

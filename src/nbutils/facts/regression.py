@@ -89,7 +89,7 @@ class Regression:
         outcome = self.outcome or "the outcome"
         odds = any(p.odds_ratio is not None for p in self.significant)
         what = "odds" if odds else "values"
-        said = []
+        said: list[str] = []
         for predictor in self.significant[:SHOWN]:
             if predictor.rises is None:
                 continue

@@ -16,8 +16,14 @@ from .tables import missing, number, plain_decimals
 
 Record = dict[str, Any]
 
-RECORDS = ("run", "plan", "training", "scores", "gate")
-STAGES = {"01": "curation", "02": "augmentation", "03": "training", "04": "evaluation"}
+RECORDS = ("run", "plan", "training", "scores", "gate", "grounding")
+STAGES = {
+    "01": "curation",
+    "02": "augmentation",
+    "03": "training",
+    "04": "evaluation",
+    "05": "grounding",
+}
 UNFINISHED = ("running", "interrupted")
 KINDS = {"typical": "Typical", "best": "Best", "worst": "Worst"}
 
@@ -29,8 +35,8 @@ def front_page(run_dir: Path, out_dir: Path) -> Path:
     ----------
     run_dir : Path
         The run's folder; of its files ``run.json``, ``NN.json``, ``plan.json``,
-        ``training.json``, ``scores.json`` and ``gate.json`` are read. Any may be missing; one
-        that cannot be read is named on the page.
+        ``training.json``, ``scores.json``, ``gate.json`` and ``grounding.json`` are read. Any may
+        be missing; one that cannot be read is named on the page.
     out_dir : Path
         Where ``index.html`` goes, beside the pages of the stages, which it links.
 
@@ -52,6 +58,7 @@ def front_page(run_dir: Path, out_dir: Path) -> Path:
         verdict=_verdict(files),
         subtitle=_subtitle(files),
         review=_review(files),
+        evidence=str(files["grounding"].get("verdict") or ""),
         stale=run.get("status") in ("failed", *UNFINISHED),
         banners=_banners(files),
         problems=problems,
