@@ -176,8 +176,8 @@ def _influence(fit: Fit, x: np.ndarray, y: np.ndarray, labels: pd.Index) -> list
         row("influence (Cook)", f"The largest Cook's distance is {far:.2g}.", far, len(y), far < 1),
         row(
             "influence (one row)",
-            f"Left out, row {labels[int(worst)]} of the table would move {term} by {largest:.2g} of "
-            f"its errors, more than any other row: {verdict}.",
+            f"Left out, row {labels[int(worst)]} of the table would move {term} by "
+            f"{largest:.2g} of its errors, more than any other row: {verdict}.",
             largest,
             len(y),
             largest < 1,
