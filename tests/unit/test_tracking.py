@@ -10,11 +10,10 @@ import shutil
 import socket
 import sqlite3
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +22,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from test_stores import files_no_larger_than
 
+from nbutils import stores
 from nbutils.errors import UserError
 from nbutils.training import Recipe, recorder, tracking
 from nbutils.training.card import base_revision, card, write_card
@@ -95,7 +96,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in tracking._QUIET.items():
+        for name, value in stores._QUIET.items():
             patch.setenv(name, value)
         pytest.importorskip("mlflow")
         yield
@@ -113,7 +114,7 @@ def recorded(run: Path, quiet: None) -> tuple[str, str]:
 @pytest.fixture
 def copied(recorded: tuple[str, str], tmp_path: Path) -> Path:
     """A store of its own for what would harm the common one."""
-    file = recorder.sqlite_file(recorded[0])
+    file = stores.sqlite_file(recorded[0])
     assert file is not None
     return Path(shutil.copy(file, tmp_path / "mlflow.db"))
 
@@ -123,23 +124,11 @@ def request(folder: Path, store: str) -> dict[str, Any]:
     return {**head, "parameters": {}, "metrics": [["loss", 1.0, 1]], "tags": {"run": "growth-1"}}
 
 
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """What the system refuses then is refused as on a full disk, but without root's help."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def why_not_written(asked: dict[str, Any]) -> str:
     try:
         return f"written: {recorder.write(asked)}"
     except Exception as error:
-        return recorder.reason(error)
+        return stores.reason(error)
 
 
 # --------------------------------------------------------------------------- what is on record
@@ -298,43 +287,9 @@ def test_a_disk_that_takes_no_more_fails_the_run_and_says_why(
     assert sorted(r.info.status for r in runs)[0] == "FAILED"
 
 
-def test_a_new_store_that_cannot_be_finished_is_left_empty_for_the_next_try(
-    run: Path, tmp_path: Path, quiet: None
-) -> None:
-    file = tmp_path / "mlflow.db"
-    with files_no_larger_than(2**15):
-        why = why_not_written(request(run, f"sqlite:///{file}"))
-    assert why in ("database or disk is full", "disk I/O error")
-    assert not file.exists() or file.stat().st_size == 0
-
-
-def test_of_two_that_make_a_store_at_once_the_second_leaves_it_alone(
-    tmp_path: Path, quiet: None
-) -> None:
-    file = tmp_path / "mlflow.db"
-    with closing(sqlite3.connect(file, isolation_level=None)) as quicker:
-        quicker.execute("BEGIN IMMEDIATE")
-        second = threading.Thread(target=recorder._lay, args=(file,))
-        second.start()
-        time.sleep(0.2)
-        quicker.execute("CREATE TABLE quicker (name)")
-        quicker.execute("COMMIT")
-        second.join()
-        found = quicker.execute("SELECT name FROM sqlite_master").fetchall()
-    assert found == [("quicker",)]
-
-
 def test_a_missing_package_is_a_warning(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)
     assert "the package mlflow-skinny is not installed" in warned(run, "sqlite:///mlflow.db")
-
-
-def test_reasons_name_no_folder() -> None:
-    error = OSError(28, "No space left on device", "/home/ann/runs/x")
-    assert recorder.reason(error) == "No space left on device"
-    assert recorder.reason(ValueError("see '/home/ann/x.db' at http://ann:pw@host/a")) == (
-        "see 'x.db' at http://host/a"
-    )
 
 
 # --------------------------------------------------------------------------- other trackers

@@ -263,6 +263,7 @@ def test_several_seeds_show_the_spread(
     outcome = training.train(train, val, plan, tmp_path)
     assert outcome.seeds["seed"].tolist() == [0, 1, 2]
     assert outcome.seeds["best_eval_loss"].nunique() == 3
+    assert outcome.summary["rows"] == [example.id for example in train]
     assert outcome.seeds.loc[0, "best_eval_loss"] == outcome.summary["best_eval_loss"]
     assert (tmp_path / "adapter" / "adapter_config.json").is_file()
     begun = time.monotonic()

@@ -36,7 +36,8 @@ def score(example: Example, completion: Completion) -> dict[str, Any]:
         ``..._known`` that says whether there is something to be right about;
         ``urgency_confidence`` (probability of the level's first token, None without),
         ``action_faults`` and ``action_ok``. Price: ``prompt_tokens``, ``completion_tokens``,
-        ``seconds``, ``latency``. Last ``claims`` (list of dict).
+        ``seconds``, ``latency``. ``logprob`` (mean over the tokens, None if not known). Last
+        ``claims`` (list of dict).
     """
     checks, simple = check_format(completion.text), simple_checks(completion.text)
     verdict = claims.verify(example.input, completion.text)
@@ -65,6 +66,7 @@ def score(example: Example, completion: Completion) -> dict[str, Any]:
         "completion_tokens": completion.completion_tokens,
         "seconds": completion.seconds,
         "latency": completion.latency,
+        "logprob": _mean(completion.logprobs),
         "claims": [c.to_dict() for c in verdict.claims],
     }
 
@@ -100,6 +102,10 @@ def _of_analysis(text: str, analysis: str, verdict: claims.Verdict) -> list[clai
     begin = text.find(analysis) if analysis else 0
     end = begin + len(analysis) if analysis else len(text)
     return [c for c in verdict.claims if begin <= c.start < end]
+
+
+def _mean(logprobs: tuple[float, ...]) -> float | None:
+    return sum(logprobs) / len(logprobs) if logprobs else None
 
 
 def _confidence(completion: Completion, urgency: str) -> float | None:

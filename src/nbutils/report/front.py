@@ -23,6 +23,7 @@ STAGES = {
     "03": "training",
     "04": "evaluation",
     "05": "grounding",
+    "06": "deployment",
 }
 UNFINISHED = ("running", "interrupted")
 KINDS = {"typical": "Typical", "best": "Best", "worst": "Worst"}

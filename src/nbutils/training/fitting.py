@@ -33,7 +33,8 @@ class Outcome:
     Attributes
     ----------
     summary : dict
-        Content of ``training.json``: steps, seconds, tokens a second, best validation loss, ...
+        Content of ``training.json``: steps, seconds, tokens a second, best validation loss, ...;
+        ``rows`` are the ids of the training rows (what the best step had seen may be fewer).
     log : DataFrame
         One row a logged step: step, loss, eval_loss, learning_rate, grad_norm,
         tokens_per_second.
@@ -86,7 +87,8 @@ def train(
         other = replace(planned, recipe=replace(planned.recipe, seed=seed, seeds=1))
         found.append(_again(other, data, folder / "seeds" / str(seed), progress))
     columns = ["seed", "base_eval_loss", "best_eval_loss", "best_step"]
-    return replace(first, seeds=pd.DataFrame(found)[columns])
+    summary = {**first.summary, "rows": [example.id for example in train]}
+    return replace(first, summary=summary, seeds=pd.DataFrame(found)[columns])
 
 
 def _again(

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import math
 import os
 import re
-import sqlite3
-import subprocess
-import sys
 import warnings
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from nbutils import stores
 from nbutils.errors import UserError
-from nbutils.folders import artifacts
 from nbutils.records import RUN_FILE, read_record
 
-from .recorder import reason, sqlite_file
+from .recorder import write
 
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = stores.ANSWER_SECONDS
 WHOLE_SECONDS = 120
-_SERVE = "from nbutils.training.recorder import serve; serve()"
 
 # report_to of transformers by package; those that ask for an account or a server are left out
 _TRACKERS = {
@@ -36,17 +29,6 @@ _TRACKERS = {
     "trackio": ("trackio",),
     "wandb": ("wandb",),
 }
-# for the other process only; what the user has set wins
-_QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-}
-
-
-class _NotRecordedError(Exception):
-    """Why there is no record; becomes the warning's reason."""
 
 
 def record(
@@ -98,23 +80,23 @@ def record(
     """
     store = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
     try:
-        store = store or _local_store()
-        _check(store)
-        return _in_another_process(
-            {
-                "store": store,
-                "run": run_name,
-                "parameters": _flat(parameters),
-                "metrics": _metrics(curves, metrics),
-                "tags": _tags(run_name, hashes, folder),
-                "folder": str(folder.resolve()),
-                "seconds": ANSWER_SECONDS,
-            }
-        )
-    except (OSError, sqlite3.Error, UserError, _NotRecordedError) as e:
+        store = store or stores.local_store()
+        stores.check(store, ANSWER_SECONDS)
+        request = {
+            "store": store,
+            "run": run_name,
+            "parameters": _flat(parameters),
+            "metrics": _metrics(curves, metrics),
+            "tags": _tags(run_name, hashes, folder),
+            "folder": str(folder.resolve()),
+            "seconds": ANSWER_SECONDS,
+        }
+        return str(stores.ask(write, request, WHOLE_SECONDS))
+    except (OSError, UserError, stores.StoreError) as e:
+        why = f"{stores.shown(store)}: {stores.reason(e)}"
         warnings.warn(
-            f"run {run_name} is not recorded in MLflow ({_shown(store)}: {reason(e)}), all else "
-            f"went on: mend it and call training.record again.",
+            f"run {run_name} is not recorded in MLflow ({why}), all else went on: mend it and "
+            f"call training.record again.",
             stacklevel=2,
         )
         return ""
@@ -163,34 +145,11 @@ def _check_tracker(name: str) -> None:
             f"report_to names '{name}', expected none or some of {', '.join(_TRACKERS)}: correct "
             f"the name."
         )
-    if not any(_installed(package) for package in _TRACKERS[name]):
+    if not any(stores.installed(package) for package in _TRACKERS[name]):
         raise UserError(
             f"report_to names {name}, which is not installed: run `pip install {name}` or leave "
             f"it out."
         )
-
-
-def _installed(package: str) -> bool:
-    # a mere folder of that name, such as wandb's own output, is found too but has no origin
-    found = importlib.util.find_spec(package)
-    return found is not None and found.origin is not None
-
-
-def _local_store() -> str:
-    return f"sqlite:///{(artifacts().parent / 'mlflow' / 'mlflow.db').as_posix()}"
-
-
-def _check(store: str) -> None:
-    """Fail at once where MLflow would try for minutes: a locked, broken or unwritable file."""
-    if not _installed("mlflow"):
-        raise _NotRecordedError("the package mlflow-skinny is not installed")
-    file = sqlite_file(store)
-    if file is None:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(file, timeout=ANSWER_SECONDS, isolation_level=None)) as opened:
-        opened.execute("BEGIN IMMEDIATE")
-        opened.execute("ROLLBACK")
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, str]:
@@ -226,33 +185,3 @@ def _name(text: str) -> str:
     """A name as MLflow takes it: letters, digits, ``_-. /``, and none that a path would shorten."""
     parts = [p for p in re.sub(r"[^\w\-. /]", "_", text).split("/") if p not in ("", ".", "..")]
     return "/".join(parts)[:250] or "_"
-
-
-def _in_another_process(request: dict[str, Any]) -> str:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", _SERVE],
-            input=json.dumps(request),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=WHOLE_SECONDS,
-            env={**_QUIET, **os.environ},
-        )
-    except subprocess.TimeoutExpired:
-        raise _NotRecordedError(f"not done after {WHOLE_SECONDS} seconds") from None
-    answers = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    answer = json.loads(answers[-1]) if answers else {}
-    if "run_id" not in answer:
-        said = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise _NotRecordedError(answer.get("error") or " ".join(said) or "no reason given")
-    return str(answer["run_id"])
-
-
-def _shown(store: str) -> str:
-    """The store without folders, user and password: warnings end up in reports."""
-    if file := sqlite_file(store):
-        return file.name
-    scheme, mark, rest = store.partition("://")
-    host = rest.rpartition("@")[2].partition("/")[0]
-    return f"{scheme}://{host}" if mark and host else Path(store).name
