@@ -29,7 +29,7 @@ from .promoting import Move, promote, rollback
 from .proof import Proof, prove
 from .registering import register
 from .tenants import Tenants, switching
-from .trial import Trial, judged, paths, settings, trial
+from .trial import Trial, judged, paths, risk_curve, settings, trial
 from .versions import Version, find, versions
 from .ways import ways
 
@@ -66,6 +66,7 @@ __all__ = [
     "prove",
     "register",
     "risk_coverage",
+    "risk_curve",
     "rollback",
     "said",
     "same_prompts",

@@ -156,7 +156,8 @@ def _proof(
             "measure": _LABELS[key],
             "base + adapter": itself[key],
             "merged": found[key],
-            "difference": found[key] - itself[key],
+            # 0.0 is added so that no -0.0 is shown
+            "difference": round(found[key] - itself[key], 6) + 0.0,
             "limit": bounds[key],
             "passed": _within(key, found[key], itself[key], bounds[key]),
         }
@@ -180,7 +181,7 @@ def _verdict(frame: pd.DataFrame, passed: bool, cases: int, tokens: int) -> str:
         moved = float(frame["difference"].iloc[0])
         return (
             f"The merged model is the one that was evaluated, {on}: loss "
-            f"{moved:+.4f}, KL {merged['kl']:.4f} nats a token, the same "
+            f"{round(moved, 4) + 0.0:.4f} apart, KL {merged['kl']:.4f} nats a token, the same "
             f"likeliest token at {merged['top1'] * tokens:,.0f} of {tokens:,}, the same text in "
             f"{merged['text'] * cases:.0f} of {cases} answers."
         )

@@ -15,7 +15,7 @@ from nbutils.errors import UserError
 from nbutils.examples import Example, messages
 from nbutils.models import base_path
 
-from .guarding import Guard, Limits, Upstream, check, house_form
+from .guarding import Guard, Limits, Upstream, check, house_form, risk_coverage
 from .local_server import load_test, name_of, same_prompts, served
 
 SETTINGS = {
@@ -158,6 +158,21 @@ def paths(answered: pd.DataFrame) -> pd.DataFrame:
     return groups.agg(n="size", p50="median").reset_index()
 
 
+def risk_curve(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The curve of `nbutils.deployment.risk_coverage` for a figure, from coverage 0 on.
+
+    Returns
+    -------
+    DataFrame
+        ``coverage``, ``risk``, ``risk_low``, ``risk_high``; where nothing is answered there is no
+        risk, so the first row has none.
+    """
+    curve = risk_coverage(rows).rename(columns={"low": "risk_low", "high": "risk_high"})
+    columns = ["coverage", "risk", "risk_low", "risk_high"]
+    start = pd.DataFrame([[0.0, *[float("nan")] * 3]], columns=columns)
+    return pd.concat([start, curve[columns]], ignore_index=True).astype(float)
+
+
 def judged(predictions: Iterable[Mapping[str, Any]], system: str = "tuned") -> list[dict[str, Any]]:
     """What the guard would have said of the answers of 04, beside what the references say.
 
@@ -181,7 +196,7 @@ def judged(predictions: Iterable[Mapping[str, Any]], system: str = "tuned") -> l
         if row["system"] != system:
             continue
         passed = not check(row["input"], row["output"], house_form).reason
-        known = {k: row[k] for k in ("direction", "urgency") if row.get(f"{k}_known")}
+        known = [k for k in ("direction", "urgency") if row.get(f"{k}_known")]
         right = bool(row["faithful"]) and all(row[f"{k}_ok"] for k in known)
         rows.append(
             {

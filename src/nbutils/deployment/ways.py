@@ -88,7 +88,7 @@ def _way(way: str, loss: float, found: Mapping[str, float]) -> dict[str, Any]:
     return {
         "way": way,
         "loss": found["loss"],
-        "difference": found["loss"] - loss,
+        "difference": round(found["loss"] - loss, 6) + 0.0,
         "kl": found["kl"],
         "top1": found["top1"],
     }
