@@ -67,9 +67,10 @@ def test_a_killed_run_goes_on_where_it_was(artifacts: Path) -> None:
 def test_every_stage_left_its_files_and_page(artifacts: Path) -> None:
     record = read(artifacts, "run.json")
     assert (record["status"], record["profile"]) == ("done", "smoke")
-    for stage in ("01", "02", "03", "04"):
-        assert read(artifacts, f"{stage}.json")["outputs"]
-    for page in ("index", "01_curation", "02_augmentation", "03_training", "04_evaluation"):
+    pages = [p.stem for p in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    for page in pages:
+        assert read(artifacts, f"{page[:2]}.json")["outputs"]
+    for page in ("index", *pages):
         text = (artifacts / "reports" / "smoke" / f"{page}.html").read_text(encoding="utf-8")
         assert "<script" not in text
         assert str(ROOT) not in text
@@ -93,6 +94,37 @@ def test_the_front_page_compares_the_systems(artifacts: Path) -> None:
     }
     rows = (artifacts / "runs" / "smoke" / "predictions.jsonl").read_text(encoding="utf-8")
     assert len(rows.splitlines()) == 5 * 4 + 2 * 2  # two systems answer two cases only
+
+
+def test_the_regression_finds_what_was_planted_and_its_block_is_tried(artifacts: Path) -> None:
+    regression, grounding = (read(artifacts, f"{n}.json") for n in ("regression", "grounding"))
+    supported = {p["predictor"] for p in regression["predictors"] if p["significant"]}
+    assert "time_to_first_value_days" in supported
+    assert "company_size_bucket" not in supported
+    assert {m["block"] for m in grounding["metrics"]} == {"with", "without", "shuffled"}
+    page = (artifacts / "reports" / "smoke" / "index.html").read_text(encoding="utf-8")
+    assert grounding["verdict"] in page
+    rows = (artifacts / "runs" / "smoke" / "grounded_predictions.jsonl").read_text("utf-8")
+    assert len(rows.splitlines()) == 3 * 4
+
+
+def test_the_merged_model_is_the_one_that_was_evaluated_and_stays_challenger(
+    artifacts: Path,
+) -> None:
+    serving = read(artifacts, "serving.json")
+    assert serving["proof"]["passed"]
+    # two cases without data go to a person, whatever the model can do
+    assert {"path": "person", "reason": "case", "n": 2} in [
+        {k: row[k] for k in ("path", "reason", "n")} for row in serving["paths"]
+    ]
+    assert "version 1 of growth" in serving["registry"]
+    assert "stays challenger" in serving["registry"]
+    card = (artifacts / "runs" / "smoke" / "merged" / "README.md").read_text("utf-8")
+    assert "smoke run, which proves the path and not the quality" in card
+    assert nbutils(artifacts, "lineage", "challenger").returncode == 0
+    refused = nbutils(artifacts, "promote", "challenger")
+    assert refused.returncode == 2
+    assert "gate" in refused.stderr
 
 
 def test_nothing_held_out_was_trained_on(artifacts: Path) -> None:
@@ -131,7 +163,7 @@ def test_a_second_run_skips_everything(artifacts: Path) -> None:
     begun = time.monotonic()
     again = nbutils(artifacts, "run", "--profile", "smoke")
     assert again.returncode == 0
-    assert again.stdout.count("skip") >= 4
+    assert again.stdout.count("skip") >= 6
     assert time.monotonic() - begun < 60
 
 
