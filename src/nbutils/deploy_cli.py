@@ -33,8 +33,10 @@ def add_commands(commands: Any) -> None:
     lineage.set_defaults(command=_lineage)
 
 
-def _add_name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", default="growth", help="registered model (default: growth)")
+def _add_name(
+    parser: argparse.ArgumentParser, what: str = "registered model (default: growth)"
+) -> None:
+    parser.add_argument("--name", default="growth", help=what)
 
 
 def _add_serve(commands: Any) -> None:
@@ -56,6 +58,7 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument(
         "--log", metavar="FILE", help="request log (default: requests.jsonl of the run)"
     )
+    _add_name(serve, "what the service calls its model (default: growth)")
     serve.add_argument("--redact", action="store_true", help="leave texts out of the log")
     serve.set_defaults(command=_serve)
 
@@ -87,6 +90,7 @@ def _serve(args: argparse.Namespace) -> int:
             if fallback
             else None,
             limits=deployment.Limits(seconds=args.seconds),
+            name=args.name,
         )
         log = Path(args.log) if args.log else run_dir / "requests.jsonl"
         print(f"Guarded: http://{args.host}:{args.port}/v1, log {log}, for a person {guard.queue}")

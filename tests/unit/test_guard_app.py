@@ -112,6 +112,16 @@ def test_the_openai_client_gets_a_completion_with_verdicts(url: str, tmp_path: P
     assert seen_by(url)[-1]["messages"] == messages(CASE)
 
 
+def test_the_service_calls_its_model_by_a_name_of_its_own(url: str, tmp_path: Path) -> None:
+    guard = Guard(Upstream(url, "good"), tmp_path / "queue.jsonl", name="growth")
+    with running(guard) as port:
+        assert ask(port, body_of(CASE, "growth"))[1]["model"] == "growth"
+        assert ask(port, body_of(CASE, "good"))[0] == 404
+        listed = ask(port, b"", method="GET", path="/v1/models")[1]
+    assert [model["id"] for model in listed["data"]] == ["growth"]
+    assert seen_by(url)[-1]["model"] == "good"
+
+
 def test_a_person_s_case_is_told_in_a_way_that_programs_see(url: str, tmp_path: Path) -> None:
     queue = tmp_path / "queue.jsonl"
     with running(Guard(Upstream(url, "wrong"), queue)) as port:

@@ -87,6 +87,7 @@ class Service:
 
     def __init__(self, guard: Guard, keys: Sequence[str], log: Path | None, redact: bool) -> None:
         self._guard, self._log, self._redact = guard, log, redact
+        self._name = guard.name or guard.model.model
         self._keys = [_digest(key) for key in keys]
         self._system = guard.model.prompt(Example("", "", ""))[0]["content"]
         self._session: Session | None = None
@@ -119,8 +120,7 @@ class Service:
             self._admit(request)
         except Refused as refused:
             return error_response(refused)
-        model = self._guard.model
-        listed = {"id": model.model, "object": "model", "created": 0, "owned_by": "nbutils"}
+        listed = {"id": self._name, "object": "model", "created": 0, "owned_by": "nbutils"}
         return JSONResponse({"object": "list", "data": [listed]})
 
     async def complete(self, request: Request) -> JSONResponse:
@@ -137,7 +137,7 @@ class Service:
             response = error_response(refused)
             status, code = refused.status, refused.code
         else:
-            response = JSONResponse(completion(answered, self._guard.model.model))
+            response = JSONResponse(completion(answered, self._name))
             status, code = 200, ""
         finally:
             self._busy -= 1
@@ -162,8 +162,7 @@ class Service:
         # the guard keeps to the limit by itself; the second is for reading and computing
         async with asyncio.timeout(limits.seconds + 1):
             data = await self._body(request)
-            model = self._guard.model.model
-            example = read_request(data, id=id, model=model, system=self._system)
+            example = read_request(data, id=id, model=self._name, system=self._system)
             seen.append(example)
             assert self._session is not None
             left = limits.seconds - (time.monotonic() - begun)

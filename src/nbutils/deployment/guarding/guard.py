@@ -46,6 +46,9 @@ class Guard:
         Sizes and times.
     check_format : callable
         Text to named checks of its form.
+    name : str
+        What the service calls its model; empty: the model's own name, which for a local folder
+        is a path.
     """
 
     model: Upstream
@@ -54,6 +57,7 @@ class Guard:
     confidence: Confidence | None = None
     limits: Limits = field(default_factory=Limits)
     check_format: CheckFormat = house_form
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.confidence and not self.model.logprobs:
