@@ -8,9 +8,12 @@ import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN_FILE, PROGRESS_FILE = "run.json", "progress.json"
 SHARED = ("stages", "parameters", "inputs")  # entries of run.json to which each stage adds
@@ -52,6 +55,15 @@ def _plain(obj: Any) -> Any:
     if hasattr(obj, "tolist"):
         return obj.tolist()
     raise TypeError(f"a {type(obj).__name__} cannot be written as JSON")
+
+
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame for JSON, with Python's own values and None where one is not defined."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [
+        {str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()}
+        for row in plain.to_dict("records")
+    ]
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from nbutils import stats
 from nbutils.examples import URGENCIES, Example
+from nbutils.records import json_rows
 
 from .showing import with_interval
 
@@ -277,8 +278,8 @@ def scores(
             {"name": name, "label": label, "role": ROLES.get(name, "baseline")}
             for name, label in names.items()
         ],
-        "metrics": _rows(summary),
-        "comparisons": _rows(compared),
+        "metrics": json_rows(summary),
+        "comparisons": json_rows(compared),
         "examples": examples,
         "does_not_show": [
             *notes,
@@ -300,11 +301,3 @@ def _constant_urgency(cases: Sequence[Example]) -> list[str]:
     level = max(URGENCIES, key=lambda u: sum(u in a for a in accepted))
     share = sum(level in a for a in accepted) / len(accepted)
     return [f"That urgency was judged: always writing '{level}' would be accepted in {share:.0%}."]
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows for JSON, with None where a value is not defined."""
-    return [
-        {str(k): None if not isinstance(v, list) and pd.isna(v) else v for k, v in row.items()}
-        for row in frame.to_dict("records")
-    ]

@@ -16,9 +16,9 @@ from nbutils.errors import UserError
 from nbutils.runs import Run
 
 from .cases import Groups
+from .levers import MOVABLE
 from .tables import read_table
 
-MOVABLE = ("easy", "hard", "not")
 KEYS = ("interactions", "cluster", "time", "by", "metric", "unit", "about", "changes", "truth")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from nbutils.records import json_rows
+
 from .coding import CROSS
 from .context import context
 from .diagnostics import Diagnosis
@@ -172,14 +174,14 @@ def regression_record(fit: Fit, diagnosis: Diagnosis, levers: pd.DataFrame) -> d
         "rows": fit.rows,
         "events": fit.events,
         "pseudo_r2": fit.pseudo_r2,
-        "terms": _rows(fit.terms),
-        "predictors": _rows(fit.predictors),
-        "effects": _rows(fit.effects),
-        "dropped": _rows(fit.dropped),
+        "terms": json_rows(fit.terms),
+        "predictors": json_rows(fit.predictors),
+        "effects": json_rows(fit.effects),
+        "dropped": json_rows(fit.dropped),
         "notes": list(fit.notes),
-        "checks": _rows(diagnosis.checks),
-        "calibration": _rows(diagnosis.calibration),
-        "levers": _rows(levers),
+        "checks": json_rows(diagnosis.checks),
+        "calibration": json_rows(diagnosis.calibration),
+        "levers": json_rows(levers),
         "context": context(fit),
     }
 
@@ -191,8 +193,8 @@ def grounding_record(
     return {
         "n": int(rows["id"].nunique()),
         "verdict": verdict(summary, compared),
-        "metrics": _rows(summary),
-        "comparisons": _rows(compared),
+        "metrics": json_rows(summary),
+        "comparisons": json_rows(compared),
     }
 
 
@@ -203,13 +205,3 @@ def headline(summary: pd.DataFrame) -> dict[str, float | None]:
         f"{r['metric']}_{r['block']}": None if pd.isna(r["value"]) else float(r["value"])
         for r in rows.to_dict("records")
     }
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows for JSON, with None where a value is not defined."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): _plain(v) for k, v in row.items()} for row in plain.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
